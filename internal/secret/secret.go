@@ -1,0 +1,48 @@
+// Package secret keeps credentials out of everything that is printed.
+package secret
+
+import (
+	"fmt"
+	"log/slog"
+)
+
+// Redacted is what a non-empty String prints, wherever it is printed.
+const Redacted = "<secret>"
+
+// String is a string that prints as Redacted under every verb, in JSON, YAML,
+// text and slog. Only Reveal gives the value. The zero value means "not set"
+// and prints as an empty string.
+type String struct{ value string }
+
+// New wraps s.
+func New(s string) String { return String{value: s} }
+
+// Reveal returns the secret itself. Callers hand it to a signer, never to a
+// formatter.
+func (s String) Reveal() string { return s.value }
+
+// IsZero reports whether no secret is set.
+func (s String) IsZero() bool { return s.value == "" }
+
+// String implements fmt.Stringer.
+func (s String) String() string {
+	if s.value == "" {
+		return ""
+	}
+	return Redacted
+}
+
+// Format implements fmt.Formatter, so that %#v and %x tell no more than %s.
+func (s String) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(s.String())) }
+
+// GoString implements fmt.GoStringer.
+func (s String) GoString() string { return s.String() }
+
+// MarshalText implements encoding.TextMarshaler, which JSON uses as well.
+func (s String) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// MarshalYAML implements yaml.Marshaler.
+func (s String) MarshalYAML() (any, error) { return s.String(), nil }
+
+// LogValue implements slog.LogValuer.
+func (s String) LogValue() slog.Value { return slog.StringValue(s.String()) }
