@@ -9,6 +9,18 @@ import (
 	"github.com/alikafka-exporter/alikafka-exporter/internal/secret"
 )
 
+// FieldError is a mistake in a section of the configuration.
+type FieldError struct {
+	Path string // of the key, below the section that was validated
+	Err  error  // what is wrong; holds no secret
+}
+
+// Error gives path and mistake.
+func (e *FieldError) Error() string { return e.Path + ": " + e.Err.Error() }
+
+// Unwrap returns Err.
+func (e *FieldError) Unwrap() error { return e.Err }
+
 // RateLimits is the `rate_limits` section: how many calls per second the
 // exporter may make. DefaultRateLimits gives the values of absent keys.
 type RateLimits struct {
@@ -35,28 +47,31 @@ func DefaultRateLimits() RateLimits {
 	return RateLimits{Share: 0.7, Scope: "account", Default: 3, PerSourceIP: 100}
 }
 
-// Validate reports every mistake at once, each with its path below
-// `rate_limits`.
+// Validate reports every mistake at once: *FieldError values, joined, with
+// their paths below `rate_limits`.
 func (r RateLimits) Validate() error {
 	var errs []error
+	bad := func(path, format string, args ...any) {
+		errs = append(errs, &FieldError{Path: path, Err: fmt.Errorf(format, args...)})
+	}
 	if !(r.Share > 0 && r.Share <= 1) {
-		errs = append(errs, fmt.Errorf("share: %v is not in (0, 1]", r.Share))
+		bad("share", "%v is not in (0, 1]", r.Share)
 	}
 	if r.Scope != "account" && r.Scope != "region" {
-		errs = append(errs, fmt.Errorf("scope: %q is neither account nor region", r.Scope))
+		bad("scope", "%q is neither account nor region", r.Scope)
 	}
 	if err := validRate(r.Default); err != nil {
-		errs = append(errs, fmt.Errorf("default: %w", err))
+		bad("default", "%w", err)
 	}
 	if err := validRate(r.PerSourceIP); err != nil {
-		errs = append(errs, fmt.Errorf("per_source_ip: %w", err))
+		bad("per_source_ip", "%w", err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Actions)) {
 		if _, ok := Lookup(name); !ok {
-			errs = append(errs, fmt.Errorf("actions.%s: no such action", name))
+			bad("actions."+name, "unknown action%s", DidYouMean(name, slices.Collect(maps.Keys(byName()))))
 		}
 		if err := validRate(r.Actions[name]); err != nil {
-			errs = append(errs, fmt.Errorf("actions.%s: %w", name, err))
+			bad("actions."+name, "%w", err)
 		}
 	}
 	return errors.Join(errs...)

@@ -1,0 +1,297 @@
+package collector
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
+)
+
+// AccountConfig is an entry of `accounts`: one Alibaba Cloud account and what
+// of it is watched. DefaultAccountConfig gives the values of absent keys.
+type AccountConfig struct {
+	// Name is the value of the account label. It is unique.
+	Name string `yaml:"name"`
+	// Credentials are used for reading; the zero value is the provider chain.
+	Credentials api.CredentialsConfig `yaml:"credentials"`
+	// ActingCredentials are used for what changes something. Nil means that
+	// acting on this account is refused.
+	ActingCredentials *api.CredentialsConfig `yaml:"acting_credentials"`
+	// Regions to watch. Empty means those in which the account has instances.
+	Regions []string `yaml:"regions"`
+	// DiscoveryRegion is the region whose endpoint is asked which regions
+	// those are.
+	DiscoveryRegion string `yaml:"discovery_region"`
+	// Endpoints are base URLs, by region, in place of the public ones.
+	Endpoints map[string]string `yaml:"endpoints"`
+	// Instances chooses by id or name.
+	Instances Filter `yaml:"instances"`
+}
+
+// DefaultAccountConfig returns an account in which only the name is missing.
+func DefaultAccountConfig() AccountConfig {
+	return AccountConfig{DiscoveryRegion: "cn-hangzhou"}
+}
+
+// Config is the `collect` section: what is read, how often, and what of it is
+// shown. DefaultConfig gives the values of absent keys.
+type Config struct {
+	// Sources are the cadences by name of the source; there is an entry for
+	// every source.
+	Sources map[string]Source `yaml:"sources"`
+	// Topics and ConsumerGroups choose by name. What is not chosen is listed,
+	// but neither read nor shown.
+	Topics         Filter `yaml:"topics"`
+	ConsumerGroups Filter `yaml:"consumer_groups"`
+	// Tags are the keys of the tags that become labels.
+	Tags []string `yaml:"tags"`
+	// Metrics chooses metric families by name.
+	Metrics MetricFilter `yaml:"metrics"`
+	// HideLastTimestamp spares the cloud the look-up of the time of the last
+	// consumed message. Lag in seconds then comes from history alone.
+	HideLastTimestamp bool `yaml:"hide_last_timestamp"`
+}
+
+// Source is the cadence of one source.
+type Source struct {
+	// Interval is the time from one read of an object to the next.
+	Interval model.Duration `yaml:"interval"`
+	// TTL is how long an object that cannot be read keeps its last values.
+	TTL model.Duration `yaml:"ttl"`
+}
+
+// DefaultConfig returns what holds where the configuration says nothing.
+func DefaultConfig() Config {
+	source := func(interval, ttl time.Duration) Source {
+		return Source{Interval: model.Duration(interval), TTL: model.Duration(ttl)}
+	}
+	return Config{Sources: map[string]Source{
+		"regions":                 source(time.Hour, 24*time.Hour),
+		"instances":               source(time.Minute, 15*time.Minute),
+		"quota":                   source(10*time.Minute, time.Hour),
+		"allowed_ips":             source(5*time.Minute, time.Hour),
+		"topics":                  source(2*time.Minute, 15*time.Minute),
+		"topic_status":            source(time.Minute, 15*time.Minute),
+		"consumer_groups":         source(2*time.Minute, 15*time.Minute),
+		"consumer_group_progress": source(30*time.Second, 15*time.Minute),
+	}}
+}
+
+// Filter chooses by name. The zero value chooses everything.
+type Filter struct {
+	Include Regexp `yaml:"include"` // empty: everything
+	Exclude Regexp `yaml:"exclude"` // wins over Include
+}
+
+// Match reports whether something that goes by these names is chosen: Include
+// matches one of them, and Exclude none.
+func (f Filter) Match(names ...string) bool {
+	if f.Exclude.matchAny(names) {
+		return false
+	}
+	return f.Include.IsZero() || f.Include.matchAny(names)
+}
+
+// MetricFilter chooses metric families by name. The zero value chooses all.
+type MetricFilter struct {
+	Allow []Regexp `yaml:"allow"` // empty: every family
+	Deny  []Regexp `yaml:"deny"`  // wins over Allow
+}
+
+// Match reports whether the family of that name is chosen.
+func (f MetricFilter) Match(family string) bool {
+	matches := func(r Regexp) bool { return r.Match(family) }
+	if slices.ContainsFunc(f.Deny, matches) {
+		return false
+	}
+	return len(f.Allow) == 0 || slices.ContainsFunc(f.Allow, matches)
+}
+
+// Regexp is an RE2 expression that matches whole strings, as in Prometheus.
+// The zero value matches nothing.
+type Regexp struct {
+	source string
+	re     *regexp.Regexp
+}
+
+// NewRegexp compiles an expression; an empty one gives the zero value.
+func NewRegexp(expr string) (Regexp, error) {
+	var r Regexp
+	err := r.UnmarshalText([]byte(expr))
+	return r, err
+}
+
+// Match reports whether the whole of s matches.
+func (r Regexp) Match(s string) bool { return r.re != nil && r.re.MatchString(s) }
+
+func (r Regexp) matchAny(names []string) bool { return slices.ContainsFunc(names, r.Match) }
+
+// IsZero reports whether there is no expression.
+func (r Regexp) IsZero() bool { return r.re == nil }
+
+// String returns the expression as it was written.
+func (r Regexp) String() string { return r.source }
+
+// MarshalText implements encoding.TextMarshaler.
+func (r Regexp) MarshalText() ([]byte, error) { return []byte(r.source), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (r *Regexp) UnmarshalText(text []byte) error {
+	*r = Regexp{}
+	if len(text) == 0 {
+		return nil
+	}
+	// Compiled bare first, so that the message shows what the user wrote and
+	// so that "a)(b" cannot escape the anchors.
+	source := string(text)
+	if _, err := regexp.Compile(source); err != nil {
+		return err
+	}
+	re, err := regexp.Compile("^(?s:" + source + ")$")
+	if err != nil {
+		return err
+	}
+	*r = Regexp{source: source, re: re}
+	return nil
+}
+
+var accountName = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
+
+// Validate reports every mistake at once: *api.FieldError values, joined,
+// with their paths below the account. Credentials have a Validate of their
+// own.
+func (a AccountConfig) Validate() error {
+	var errs []error
+	bad := func(path, format string, args ...any) {
+		errs = append(errs, &api.FieldError{Path: path, Err: fmt.Errorf(format, args...)})
+	}
+	switch {
+	case a.Name == "":
+		bad("name", "required")
+	case !accountName.MatchString(a.Name):
+		bad("name", "%q is not of the form %s", a.Name, accountName)
+	}
+	if c := a.ActingCredentials; c != nil && *c == (api.CredentialsConfig{}) {
+		bad("acting_credentials", "empty: give a key or a provider, or leave the section out to refuse acting")
+	}
+	seen := map[string]bool{}
+	for i, id := range a.Regions {
+		path := fmt.Sprintf("regions[%d]", i)
+		if seen[id] {
+			bad(path, "%q is listed twice", id)
+		} else if err := a.checkRegion(id); err != nil {
+			bad(path, "%w", err)
+		}
+		seen[id] = true
+	}
+	if err := a.checkRegion(a.DiscoveryRegion); err != nil {
+		bad("discovery_region", "%w", err)
+	}
+	for _, id := range slices.Sorted(maps.Keys(a.Endpoints)) {
+		if err := checkEndpoint(a.Endpoints[id]); err != nil {
+			bad("endpoints."+id, "%w", err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// checkRegion accepts documented regions and those that have an endpoint in
+// the configuration.
+func (a AccountConfig) checkRegion(id string) error {
+	if _, ok := a.Endpoints[id]; ok {
+		return nil
+	}
+	ids := make([]string, 0, len(api.Regions()))
+	for _, r := range api.Regions() {
+		if r.ID == id {
+			return nil
+		}
+		ids = append(ids, r.ID)
+	}
+	return fmt.Errorf("unknown region %q%s; a region outside the documented list needs an entry in endpoints", id, api.DidYouMean(id, ids))
+}
+
+// checkEndpoint accepts https URLs of a host alone, and http on loopback.
+func checkEndpoint(raw string) error {
+	u, err := url.Parse(raw)
+	if err != nil {
+		// The parser's message repeats the text, which may hold a password.
+		return errors.New("not a URL")
+	}
+	switch {
+	case u.User != nil:
+		return errors.New("a URL with a user or password; keys belong in credentials")
+	case u.Scheme != "https" && u.Scheme != "http":
+		return fmt.Errorf("%q is not an https:// URL", raw)
+	case u.Hostname() == "":
+		return fmt.Errorf("%q names no host", raw)
+	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
+		return fmt.Errorf("%q: give scheme, host and port only", raw)
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+		return fmt.Errorf("%q: http:// is accepted for loopback addresses only", raw)
+	}
+	return nil
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// The bounds of cadences: faster than the limits of the cloud allow, slower
+// than anybody can mean.
+const (
+	minInterval = time.Second
+	maxTTL      = 7 * 24 * time.Hour
+)
+
+var tagKey = regexp.MustCompile(`^[^\s]{1,128}$`)
+
+// Validate reports every mistake at once: *api.FieldError values, joined,
+// with their paths below `collect`.
+func (c Config) Validate() error {
+	var errs []error
+	bad := func(path, format string, args ...any) {
+		errs = append(errs, &api.FieldError{Path: path, Err: fmt.Errorf(format, args...)})
+	}
+	known := DefaultConfig().Sources
+	names := slices.Sorted(maps.Keys(known))
+	for _, name := range slices.Sorted(maps.Keys(c.Sources)) {
+		path := "sources." + name
+		if _, ok := known[name]; !ok {
+			bad(path, "unknown source%s; one of %s", api.DidYouMean(name, names), strings.Join(names, ", "))
+			continue
+		}
+		s := c.Sources[name]
+		if time.Duration(s.Interval) < minInterval || time.Duration(s.Interval) > maxTTL {
+			bad(path+".interval", "%s is not between %s and %s", s.Interval, model.Duration(minInterval), model.Duration(maxTTL))
+		}
+		switch {
+		case time.Duration(s.TTL) > maxTTL:
+			bad(path+".ttl", "%s is more than %s", s.TTL, model.Duration(maxTTL))
+		case s.TTL < s.Interval:
+			bad(path+".ttl", "%s is less than the interval, %s: values would vanish between reads", s.TTL, s.Interval)
+		}
+	}
+	seen := map[string]bool{}
+	for i, key := range c.Tags {
+		path := fmt.Sprintf("tags[%d]", i)
+		switch {
+		case !tagKey.MatchString(key):
+			bad(path, "%q is not a tag key: 1 to 128 characters without spaces", key)
+		case seen[key]:
+			bad(path, "%q is listed twice", key)
+		}
+		seen[key] = true
+	}
+	return errors.Join(errs...)
+}
