@@ -50,8 +50,6 @@ type Param struct {
 	Required bool
 	List     bool // sent as Name.1, Name.2, …; N starts at 1
 	Secret   bool // never logged, hashed or shown
-
-	index int
 }
 
 // Action is one row of the table.
@@ -114,7 +112,7 @@ func params(t reflect.Type) []Param {
 			continue
 		}
 		name, opts, _ := strings.Cut(tag, ",")
-		p := Param{Name: name, Required: strings.Contains(opts, "required"), Secret: strings.Contains(opts, "secret"), index: i}
+		p := Param{Name: name, Required: strings.Contains(opts, "required"), Secret: strings.Contains(opts, "secret")}
 		ft := t.Field(i).Type
 		switch {
 		case ft.Kind() != reflect.Slice:
