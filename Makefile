@@ -1,0 +1,94 @@
+# alikafka-exporter. `make test` is the whole test suite; `make help` lists the rest.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := build
+
+GO      ?= go
+BIN     := $(CURDIR)/.cache/bin
+PKG     := ./...
+# Modules of their own under test/: whole-program tests with tools of their own.
+TESTMODULES := $(patsubst %/go.mod,%,$(wildcard test/*/go.mod))
+
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+BRANCH   ?= $(shell git rev-parse --abbrev-ref HEAD 2>/dev/null || echo unknown)
+# The date of the commit, not of the build: the same commit gives the same bytes.
+DATE     ?= $(shell git log -1 --format=%cI 2>/dev/null || echo unknown)
+V        := github.com/prometheus/common/version
+LDFLAGS  := -s -w -X $(V).Version=$(VERSION) -X $(V).Revision=$(REVISION) -X $(V).Branch=$(BRANCH) -X $(V).BuildDate=$(DATE)
+# The linker flags say what the VCS stamp would say.
+GOBUILD  := CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags '$(LDFLAGS)'
+
+PLATFORMS ?= linux/amd64 linux/arm64
+FUZZTIME  ?= 30s
+COUNT     ?= 6
+BASE      ?= HEAD~1
+IMAGE     ?= alikafka-exporter:$(VERSION)
+
+.PHONY: help build test setup vet race unit e2e lint fmt fuzz bench bench-diff golden demo tools dist image clean
+
+help: ## this list
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+build: ## bin/alikafka-exporter, static
+	@mkdir -p bin
+	$(GOBUILD) -o bin/alikafka-exporter ./cmd/alikafka-exporter
+
+test: setup ## everything: vet, unit tests with the race detector, end to end with a real Prometheus
+	@test/run
+
+setup: ## what the tests need and the machine lacks (a C compiler for the race detector)
+	@test/setup
+
+vet:
+	$(GO) vet $(PKG)
+	@for m in $(TESTMODULES); do (cd $$m && $(GO) vet ./...); done
+
+unit race: setup ## unit tests with the race detector
+	$(GO) test -race -shuffle=on -count=1 -timeout=10m $(PKG)
+
+e2e: build ## the built binary, scraped by a real Prometheus
+	@tools/build.sh prometheus
+	@for m in $(TESTMODULES); do echo "cd $$m && go test ./..."; \
+		(cd $$m && EXPORTER=$(CURDIR)/bin/alikafka-exporter PATH=$(BIN):$$PATH $(GO) test -count=1 -timeout=5m ./...); done
+
+lint: ## golangci-lint, formatting included
+	@tools/build.sh golangci
+	$(BIN)/golangci-lint run $(PKG)
+	@for m in $(TESTMODULES); do (cd $$m && $(BIN)/golangci-lint run --config $(CURDIR)/.golangci.yml ./...); done
+
+fmt: ## formats the code
+	@tools/build.sh golangci
+	$(BIN)/golangci-lint fmt
+
+fuzz: ## every fuzz target for FUZZTIME (30s)
+	@GO=$(GO) FUZZTIME=$(FUZZTIME) test/fuzz
+
+bench: ## benchmarks, COUNT (6) times, on one core; BENCH=regexp
+	$(GO) test -run '^$$' -bench '$(or $(BENCH),.)' -benchmem -cpu 1 -count $(COUNT) $(PKG)
+
+bench-diff: ## compares the benchmarks with those of BASE (HEAD~1)
+	@tools/build.sh benchstat
+	@GO=$(GO) BENCH='$(or $(BENCH),.)' COUNT=$(COUNT) BASE=$(BASE) test/bench-diff
+
+golden: ## rewrites the golden files: look at `git diff` afterwards
+	@pkgs=$$(grep -rl --include='*_test.go' 'flag.Bool("update"' cmd internal | xargs -r -n1 dirname | sort -u | sed 's|^|./|'); \
+	if [[ -n $$pkgs ]]; then $(GO) test -count=1 $$pkgs -update; else echo "no golden files"; fi
+
+demo: ## the exporter on a simulated cloud
+	$(GO) run ./cmd/alikafka-exporter demo
+
+tools: ## builds every tool into .cache/bin
+	@tools/build.sh $(patsubst tools/%/go.mod,%,$(wildcard tools/*/go.mod))
+
+dist: ## dist/OS-ARCH/alikafka-exporter for PLATFORMS
+	@for p in $(PLATFORMS); do \
+		echo "dist/$${p/\//-}"; \
+		GOOS=$${p%/*} GOARCH=$${p#*/} $(GOBUILD) -o dist/$${p/\//-}/alikafka-exporter ./cmd/alikafka-exporter; done
+
+image: ## container image with docker or buildah; PREBUILT=1 takes the binary from dist/
+	@VERSION=$(VERSION) REVISION=$(REVISION) DATE=$(DATE) IMAGE=$(IMAGE) deploy/image
+
+clean: ## removes what was built, the tools too
+	rm -rf bin dist .cache

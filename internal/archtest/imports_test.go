@@ -1,0 +1,201 @@
+// Package archtest holds the rules of who may import whom. It has no code of
+// its own.
+package archtest
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/alikafka-exporter/alikafka-exporter"
+
+// ours lists, for every package with non-test code, which of our packages it
+// may import. Tests may import anything.
+var ours = map[string][]string{
+	// The program wires everything and is imported by nobody.
+	"cmd/alikafka-exporter": {
+		"internal/admin", "internal/api", "internal/collector", "internal/config",
+		"internal/exposition", "internal/secret", "internal/sim",
+	},
+	// Composes the Config types of those who own them, and nothing else.
+	"internal/config": {"internal/admin", "internal/api", "internal/collector", "internal/secret"},
+	// Acts on what the collector saw; the collector must work without it.
+	"internal/admin":     {"internal/api", "internal/collector", "internal/secret"},
+	"internal/collector": {"internal/api", "internal/exposition", "internal/secret"},
+	// Plays the cloud from the table of actions; knows nothing of who watches it.
+	"internal/sim": {"internal/api"},
+	"internal/api": {"internal/secret"},
+	// Knows nothing of Kafka: bytes in, bytes out.
+	"internal/exposition": {},
+	"internal/secret":     {},
+}
+
+// theirs lists every direct dependency and where it may be used, so that
+// replacing one is the work of an afternoon. A new row needs a decision
+// record that says what the dependency saves.
+var theirs = map[string][]string{
+	"github.com/alecthomas/kingpin/v2":       {"cmd/alikafka-exporter"},
+	"github.com/prometheus/exporter-toolkit": {"cmd/alikafka-exporter", "internal/admin"},
+	"github.com/prometheus/common":           {"cmd/alikafka-exporter", "internal/collector", "internal/config", "internal/api", "internal/admin"},
+	"github.com/prometheus/client_golang":    {"cmd/alikafka-exporter", "internal/collector", "internal/admin"},
+	"github.com/prometheus/client_model":     {"internal/collector"},
+	"github.com/klauspost/compress":          {"internal/exposition"},
+	"github.com/aliyun/credentials-go":       {"internal/api"},
+	"github.com/google/uuid":                 {"internal/api", "internal/sim", "internal/admin"},
+	"golang.org/x/sync":                      {"cmd/alikafka-exporter", "internal/collector", "internal/admin", "internal/api"},
+	"golang.org/x/time":                      {"internal/api"},
+	"gopkg.in/yaml.v3":                       {"internal/config", "internal/collector", "internal/api", "internal/admin", "internal/secret"},
+	"github.com/rogpeppe/go-internal":        {}, // tests only
+	"github.com/google/go-cmp":               {}, // tests only
+}
+
+// source is one Go file: its package's directory in the module, whether it is
+// a test, and what it imports.
+type source struct {
+	file    string
+	dir     string
+	test    bool
+	imports []string
+}
+
+func TestImports(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, s := range sources(t) {
+		allowed, known := ours[s.dir]
+		if !s.test && !known {
+			t.Errorf("%s: package %s has no row in ours: decide what it may import", s.file, s.dir)
+			continue
+		}
+		seen[s.dir] = true
+		for _, imp := range s.imports {
+			switch pkg, isOurs := strings.CutPrefix(imp, module+"/"); {
+			case isOurs && strings.HasPrefix(pkg, "cmd/"):
+				t.Errorf("%s imports %s: nobody imports a command", s.file, pkg)
+			case s.test:
+			case isOurs && !slices.Contains(allowed, pkg):
+				t.Errorf("%s imports %s: %s may import of ours only %v", s.file, pkg, s.dir, allowed)
+			case !isOurs && strings.Contains(firstElement(imp), "."):
+				checkTheirs(t, s, imp)
+			}
+		}
+	}
+	for dir := range ours {
+		if !seen[dir] {
+			t.Logf("no package %s yet", dir)
+		}
+	}
+}
+
+func checkTheirs(t *testing.T, s source, imp string) {
+	t.Helper()
+	for mod, users := range theirs {
+		if imp != mod && !strings.HasPrefix(imp, mod+"/") {
+			continue
+		}
+		if !slices.Contains(users, s.dir) {
+			t.Errorf("%s imports %s: only %v may", s.file, imp, users)
+		}
+		return
+	}
+	t.Errorf("%s imports %s: not a dependency we decided on", s.file, imp)
+}
+
+// TestStandardLibrary bans what has a better place or a better way.
+func TestStandardLibrary(t *testing.T) {
+	t.Parallel()
+	bans := map[string]struct {
+		only   string // the directory that may
+		reason string
+	}{
+		"log":            {"", "logs are structured: log/slog"},
+		"expvar":         {"", "it publishes on the default mux"},
+		"net/http/pprof": {"cmd/alikafka-exporter", "profiles are behind a flag of the program"},
+		"os/exec":        {"", "the program starts no other"},
+		"os/signal":      {"cmd/alikafka-exporter", "signals are the program's business"},
+		"unsafe":         {"", "nothing here is worth it"},
+		"plugin":         {"", "nothing here is worth it"},
+	}
+	for _, s := range sources(t) {
+		for _, imp := range s.imports {
+			if ban, banned := bans[imp]; banned && !s.test && s.dir != ban.only {
+				t.Errorf("%s imports %s: %s", s.file, imp, ban.reason)
+			}
+		}
+	}
+}
+
+func firstElement(imp string) string {
+	first, _, _ := strings.Cut(imp, "/")
+	return first
+}
+
+// sources parses the imports of every Go file of this module; modules inside
+// it have rules of their own.
+func sources(t *testing.T) []source {
+	t.Helper()
+	root := filepath.Join("..", "..")
+	var all []source
+	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			return skipDir(root, file, d.Name())
+		}
+		if filepath.Ext(file) != ".go" {
+			return nil
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, file)
+		if err != nil {
+			return err
+		}
+		s := source{
+			file: filepath.ToSlash(rel),
+			dir:  path.Dir(filepath.ToSlash(rel)),
+			test: strings.HasSuffix(file, "_test.go"),
+		}
+		for _, imp := range f.Imports {
+			name, err := strconv.Unquote(imp.Path.Value)
+			if err != nil {
+				return err
+			}
+			s.imports = append(s.imports, name)
+		}
+		all = append(all, s)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) < 10 {
+		t.Fatalf("found only %d Go files under %s", len(all), root)
+	}
+	return all
+}
+
+// skipDir skips what the go command skips, and modules of their own.
+func skipDir(root, dir, name string) error {
+	if dir == root {
+		return nil
+	}
+	if name == "testdata" || name == "node_modules" || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") {
+		return filepath.SkipDir
+	}
+	if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+		return filepath.SkipDir
+	}
+	return nil
+}

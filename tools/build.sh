@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Builds the tools that the named folders pin, into .cache/bin. What is there
+# already from the same go.mod, go.sum and Go release is kept.
+#
+#	tools/build.sh prometheus golangci
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+bin=${TOOLS_BIN:-$(dirname "$here")/.cache/bin}
+mkdir -p "$bin"
+
+for tool in "$@"; do
+	cd "$here/$tool"
+	stamp="$bin/.$tool.stamp"
+	want=$({ go version; cat go.mod go.sum tags; } 2>/dev/null | sha256sum | cut -d' ' -f1) || true
+	if [[ $(cat "$stamp" 2>/dev/null) == "$want" ]]; then
+		continue
+	fi
+	start=$SECONDS
+	echo "tools: building $tool"
+	rm -f "$stamp"
+	GOWORK=off CGO_ENABLED=0 go build -buildvcs=false -trimpath -ldflags='-s -w' \
+		-tags="$(cat tags 2>/dev/null)" -o "$bin/" tool
+	echo "$want" >"$stamp"
+	echo "tools: built $tool in $((SECONDS - start)) s"
+done
