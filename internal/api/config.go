@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/secret"
 )
@@ -128,4 +129,127 @@ type CredentialsConfig struct {
 	// STSEndpoint is the host that exchanges keys for a role's. Empty means
 	// the provider library's choice.
 	STSEndpoint string `yaml:"sts_endpoint"`
+}
+
+// credentialWays are the values of provider.
+var credentialWays = []string{"static", "environment", "files", "chain", "ecs_ram_role", "ram_role_arn", "oidc_role_arn"}
+
+// Way returns Provider or, where that is empty, the way that the other keys
+// imply.
+func (c CredentialsConfig) Way() string {
+	switch {
+	case c.Provider != "":
+		return c.Provider
+	case c.OIDCProviderARN != "" || c.OIDCTokenFile != "":
+		return "oidc_role_arn"
+	case c.RoleARN != "":
+		return "ram_role_arn"
+	case c.RoleName != "":
+		return "ecs_ram_role"
+	}
+	if keys := c.keyWays(); len(keys) > 0 {
+		return keys[0]
+	}
+	return "chain"
+}
+
+// keyWays lists which of static, files and environment have a key set. More
+// than one contradict each other.
+func (c CredentialsConfig) keyWays() (ways []string) {
+	if c.AccessKeyID != "" || !c.AccessKeySecret.IsZero() || !c.SecurityToken.IsZero() {
+		ways = append(ways, "static")
+	}
+	if c.AccessKeyIDFile != "" || c.AccessKeySecretFile != "" || c.SecurityTokenFile != "" {
+		ways = append(ways, "files")
+	}
+	if c.AccessKeyIDEnv != "" || c.AccessKeySecretEnv != "" || c.SecurityTokenEnv != "" {
+		ways = append(ways, "environment")
+	}
+	return ways
+}
+
+// Validate reports every mistake at once: *FieldError values, joined, with
+// their paths below the section. It looks at no file and no variable. A
+// message never repeats a value: a secret may stand where it does not belong.
+func (c CredentialsConfig) Validate() error {
+	var errs []error
+	bad := func(path, format string, args ...any) {
+		errs = append(errs, &FieldError{Path: path, Err: fmt.Errorf(format, args...)})
+	}
+	way := c.Way()
+	if !slices.Contains(credentialWays, way) {
+		bad("provider", "unknown provider; one of %s", strings.Join(credentialWays, ", "))
+		return errors.Join(errs...)
+	}
+	if ways := c.keyWays(); len(ways) > 1 {
+		bad("provider", "several ways at once (%s): keep one", strings.Join(ways, ", "))
+		return errors.Join(errs...)
+	}
+	for _, k := range c.keys() {
+		switch {
+		case k.set && !slices.Contains(k.ways, way):
+			bad(k.name, "not used by provider %s, but by %s", way, strings.Join(k.ways, ", "))
+		case !k.set && c.needs(k.name, way):
+			bad(k.name, "required by provider %s", way)
+		}
+	}
+	if strings.ContainsAny(c.STSEndpoint, "/ ") {
+		bad("sts_endpoint", "not a host name: give it without scheme and path")
+	}
+	return errors.Join(errs...)
+}
+
+// credentialKey is a key of the section and the ways that read it.
+type credentialKey struct {
+	name string
+	set  bool
+	ways []string
+}
+
+func (c CredentialsConfig) keys() []credentialKey {
+	static := []string{"static", "ram_role_arn"}
+	files := []string{"files", "ram_role_arn"}
+	environment := []string{"environment", "ram_role_arn"}
+	assume := []string{"ram_role_arn", "oidc_role_arn"}
+	return []credentialKey{
+		{"access_key_id", c.AccessKeyID != "", static},
+		{"access_key_secret", !c.AccessKeySecret.IsZero(), static},
+		{"security_token", !c.SecurityToken.IsZero(), static},
+		{"access_key_id_file", c.AccessKeyIDFile != "", files},
+		{"access_key_secret_file", c.AccessKeySecretFile != "", files},
+		{"security_token_file", c.SecurityTokenFile != "", files},
+		{"access_key_id_env", c.AccessKeyIDEnv != "", environment},
+		{"access_key_secret_env", c.AccessKeySecretEnv != "", environment},
+		{"security_token_env", c.SecurityTokenEnv != "", environment},
+		{"role_name", c.RoleName != "", []string{"ecs_ram_role"}},
+		{"role_arn", c.RoleARN != "", assume},
+		{"role_session_name", c.RoleSessionName != "", assume},
+		{"policy", c.Policy != "", assume},
+		{"external_id", c.ExternalID != "", []string{"ram_role_arn"}},
+		{"oidc_provider_arn", c.OIDCProviderARN != "", []string{"oidc_role_arn"}},
+		{"oidc_token_file", c.OIDCTokenFile != "", []string{"oidc_role_arn"}},
+		{"sts_endpoint", c.STSEndpoint != "", assume},
+	}
+}
+
+// needs reports whether a key must be set. The key that assumes a role is
+// complete or comes from the default variables.
+func (c CredentialsConfig) needs(key, way string) bool {
+	if way == "ram_role_arn" {
+		if key == "role_arn" {
+			return true
+		}
+		if ways := c.keyWays(); len(ways) == 1 {
+			way = ways[0]
+		}
+	}
+	switch way {
+	case "static":
+		return key == "access_key_id" || key == "access_key_secret"
+	case "files":
+		return key == "access_key_id_file" || key == "access_key_secret_file"
+	case "oidc_role_arn":
+		return key == "role_arn" || key == "oidc_provider_arn" || key == "oidc_token_file"
+	}
+	return false
 }
