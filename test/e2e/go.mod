@@ -1,0 +1,3 @@
+module github.com/alikafka-exporter/alikafka-exporter/test/e2e
+
+go 1.26.8

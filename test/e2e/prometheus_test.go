@@ -1,0 +1,148 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// prometheus is a real Prometheus on loopback.
+type prometheus struct{ url string }
+
+// startPrometheus starts one that scrapes target every second.
+func startPrometheus(t *testing.T, target string) prometheus {
+	t.Helper()
+	u, err := url.Parse(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	config := filepath.Join(dir, "prometheus.yml")
+	text := fmt.Sprintf(`
+global: {scrape_interval: 1s, scrape_timeout: 1s}
+scrape_configs:
+  - job_name: alikafka
+    metrics_path: %s
+    static_configs: [{targets: [%q]}]
+`, u.Path, u.Host)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, "prometheus", "--config.file="+config, "--web.listen-address=127.0.0.1:0",
+		"--storage.tsdb.path="+filepath.Join(dir, "data"), "--log.level=info")
+	address := p.wait(t, `msg="Listening on".*address=(127\.0\.0\.1:[1-9][0-9]*)`)[1]
+	return prometheus{url: "http://" + address}
+}
+
+// sample is one element of an instant vector.
+type sample struct {
+	Metric map[string]string `json:"metric"`
+	Value  [2]any            `json:"value"`
+}
+
+func (s sample) number() float64 {
+	text, _ := s.Value[1].(string)
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return -1
+	}
+	return v
+}
+
+// query evaluates an expression now.
+func (p prometheus) query(t *testing.T, expr string) []sample {
+	t.Helper()
+	var answer struct {
+		Status string                    `json:"status"`
+		Error  string                    `json:"error"`
+		Data   struct{ Result []sample } `json:"data"`
+	}
+	p.get(t, "/api/v1/query?query="+url.QueryEscape(expr), &answer)
+	if answer.Status != "success" {
+		t.Fatalf("query %s: %s", expr, answer.Error)
+	}
+	return answer.Data.Result
+}
+
+// scrapeErrors lists what Prometheus says against its targets.
+func (p prometheus) scrapeErrors(t *testing.T) []string {
+	t.Helper()
+	var answer struct {
+		Data struct {
+			ActiveTargets []struct {
+				ScrapeURL string `json:"scrapeUrl"`
+				LastError string `json:"lastError"`
+			} `json:"activeTargets"`
+		} `json:"data"`
+	}
+	p.get(t, "/api/v1/targets", &answer)
+	if len(answer.Data.ActiveTargets) == 0 {
+		return []string{"no target"}
+	}
+	var errs []string
+	for _, target := range answer.Data.ActiveTargets {
+		if target.LastError != "" {
+			errs = append(errs, target.ScrapeURL+": "+target.LastError)
+		}
+	}
+	return errs
+}
+
+func (p prometheus) get(t *testing.T, path string, answer any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(get(t, p.url+path)), answer); err != nil {
+		t.Fatalf("GET %s%s: %v", p.url, path, err)
+	}
+}
+
+// get returns the body of a page that must exist.
+func get(t *testing.T, page string) string {
+	t.Helper()
+	status, body := fetch(t, page)
+	if status != http.StatusOK {
+		t.Fatalf("GET %s: %d: %s", page, status, body)
+	}
+	return body
+}
+
+// fetch returns the status and body of a page; 0 where nobody answers.
+func fetch(t *testing.T, page string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, page, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatalf("GET %s: %v", page, err)
+	}
+	return resp.StatusCode, strings.TrimSpace(string(body))
+}
+
+// eventually asks until what is asked for is there.
+func eventually(t *testing.T, what string, within time.Duration, ask func() bool) {
+	t.Helper()
+	timeout := time.After(within)
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for !ask() {
+		select {
+		case <-tick.C:
+		case <-timeout:
+			t.Fatalf("not within %v: %s", within, what)
+		}
+	}
+}
