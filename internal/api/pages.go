@@ -33,7 +33,7 @@ func ListTopics(ctx context.Context, c *Client, q GetTopicList) ([]Topic, error)
 	return listPages("GetTopicList", func(t Topic) string { return t.Topic }, func(page int) ([]Topic, *int, error) {
 		q.CurrentPage, q.PageSize = page, pageSize
 		r, err := Call(ctx, c, q)
-		return r.Topics, &r.Total, err
+		return r.Topics, r.Total, err
 	})
 }
 

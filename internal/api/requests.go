@@ -138,11 +138,12 @@ type GetTopicList struct {
 	Topic       string `q:"Topic"`
 }
 
-// TopicList is one page of the reply of GetTopicList.
+// TopicList is one page of the reply of GetTopicList. Total counts the topics
+// of all pages.
 type TopicList struct {
 	CurrentPage int     `json:"CurrentPage"`
 	PageSize    int     `json:"PageSize"`
-	Total       int     `json:"Total"`
+	Total       *int    `json:"Total"`
 	Topics      []Topic `json:"TopicList"`
 }
 

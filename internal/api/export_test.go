@@ -1,0 +1,52 @@
+package api
+
+import (
+	"net/http"
+	"reflect"
+
+	"github.com/alikafka-exporter/alikafka-exporter/internal/secret"
+)
+
+// Bridges for the external tests of what has no other way in.
+
+// SignForTest returns string to sign, canonicalized query and signature.
+func SignForTest(method string, params map[string]string, key string) (toSign, query, sig string) {
+	var ps []pair
+	for k, v := range params {
+		ps = append(ps, pair{k, v})
+	}
+	toSign, query = stringToSign(method, ps)
+	return toSign, query, signature(toSign, secret.New(key))
+}
+
+// DecodeForTest judges and decodes a reply as Call does.
+func DecodeForTest(status int, body []byte, into any) error {
+	tree, _, failure := judge(status, body)
+	if failure != nil {
+		return failure
+	}
+	return fit(reflect.ValueOf(into).Elem(), tree, "")
+}
+
+// EncodeForTest returns the wire parameters of a request.
+func EncodeForTest(q any) (map[string]string, error) {
+	a, _ := Lookup(reflect.TypeOf(q).Name())
+	ps, err := a.encode(q)
+	m := map[string]string{}
+	for _, p := range ps {
+		m[p.name] = p.value
+	}
+	return m, err
+}
+
+// FormForTest signs params and returns the form that would be sent.
+func FormForTest(params map[string]string, key string) string {
+	var ps []pair
+	for k, v := range params {
+		ps = append(ps, pair{k, v})
+	}
+	return sign(http.MethodPost, ps, secret.New(key))
+}
+
+// ClassifyForTest is classify.
+func ClassifyForTest(code string, status int) Class { return classify(code, status) }

@@ -1,0 +1,105 @@
+package api_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
+)
+
+// TestEveryRequestTypeHasItsRow compares the table with the declarations.
+func TestEveryRequestTypeHasItsRow(t *testing.T) {
+	t.Parallel()
+	file, err := parser.ParseFile(token.NewFileSet(), "requests.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var declared, listed []string
+	ast.Inspect(file, func(n ast.Node) bool {
+		ts, ok := n.(*ast.TypeSpec)
+		if !ok {
+			return true
+		}
+		st, ok := ts.Type.(*ast.StructType)
+		if !ok || len(st.Fields.List) == 0 {
+			return true
+		}
+		if ix, ok := st.Fields.List[0].Type.(*ast.IndexExpr); ok {
+			if id, ok := ix.X.(*ast.Ident); ok && id.Name == "Returns" {
+				declared = append(declared, ts.Name.Name)
+			}
+		}
+		return true
+	})
+	for _, a := range api.Actions() {
+		listed = append(listed, a.Name)
+	}
+	slices.Sort(declared)
+	slices.Sort(listed)
+	if d := cmp.Diff(declared, listed); d != "" {
+		t.Errorf("-declared +listed:\n%s", d)
+	}
+}
+
+
+func TestParametersAreTheDocumentedOnes(t *testing.T) {
+	t.Parallel()
+	samples := readJSON[map[string]sample](t, "samples.json")
+	for _, a := range api.Actions() {
+		t.Run(a.Name, func(t *testing.T) {
+			t.Parallel()
+			want, got := map[string]bool{}, map[string]bool{}
+			for _, p := range samples[a.Name].Params {
+				want[p.Name] = p.Required
+			}
+			for _, p := range a.Params {
+				got[p.Name] = p.Required
+			}
+			// Serverless-only filters of the current SDK that nobody here needs.
+			for _, extra := range []string{"AclOperationType", "AclPermissionType", "Host"} {
+				if a.Name == "DescribeAcls" {
+					delete(want, extra)
+				}
+			}
+			if d := cmp.Diff(want, got); d != "" {
+				t.Errorf("parameter: required (-documented +table):\n%s", d)
+			}
+		})
+	}
+}
+
+func TestRequestsAreRefusedBeforeTheyAreSent(t *testing.T) {
+	t.Parallel()
+	_, err := api.EncodeForTest(api.GetTopicStatus{InstanceID: "i"})
+	if err == nil || err.Error() != "GetTopicStatus: Topic is required" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestEncoding(t *testing.T) {
+	t.Parallel()
+	got, err := api.EncodeForTest(api.ListTagResources{
+		RegionID: "cn-hangzhou", ResourceType: "INSTANCE", ResourceIDs: []string{"a", "b"}, Tags: []api.Tag{{Key: "k"}, {Key: "l", Value: "v"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{
+		"RegionId": "cn-hangzhou", "ResourceType": "INSTANCE", "ResourceId.1": "a", "ResourceId.2": "b",
+		"Tag.1.Key": "k", "Tag.2.Key": "l", "Tag.2.Value": "v",
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	a, _ := api.Lookup("ListTagResources")
+	for name, known := range map[string]bool{"Tag.1.Key": true, "Tag.12.Value": true, "ResourceId.3": true, "ResourceId": false, "ResourceId.0": false, "ResourceId.x": false, "Tag.1": false} {
+		if _, ok := a.Param(name); ok != known {
+			t.Errorf("parameter %s known: %t", name, ok)
+		}
+	}
+}
