@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -197,7 +195,7 @@ func (a AccountConfig) Validate() error {
 		bad("discovery_region", "%w", err)
 	}
 	for _, id := range slices.Sorted(maps.Keys(a.Endpoints)) {
-		if err := checkEndpoint(a.Endpoints[id]); err != nil {
+		if err := api.CheckEndpoint(a.Endpoints[id]); err != nil {
 			bad("endpoints."+id, "%w", err)
 		}
 	}
@@ -218,33 +216,6 @@ func (a AccountConfig) checkRegion(id string) error {
 		ids = append(ids, r.ID)
 	}
 	return fmt.Errorf("unknown region %q%s; a region outside the documented list needs an entry in endpoints", id, api.DidYouMean(id, ids))
-}
-
-// checkEndpoint accepts https URLs of a host alone, and http on loopback.
-func checkEndpoint(raw string) error {
-	u, err := url.Parse(raw)
-	if err != nil {
-		// The parser's message repeats the text, which may hold a password.
-		return errors.New("not a URL")
-	}
-	switch {
-	case u.User != nil:
-		return errors.New("a URL with a user or password; keys belong in credentials")
-	case u.Scheme != "https" && u.Scheme != "http":
-		return fmt.Errorf("%q is not an https:// URL", raw)
-	case u.Hostname() == "":
-		return fmt.Errorf("%q names no host", raw)
-	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
-		return fmt.Errorf("%q: give scheme, host and port only", raw)
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		return fmt.Errorf("%q: http:// is accepted for loopback addresses only", raw)
-	}
-	return nil
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // The bounds of cadences: faster than the limits of the cloud allow, slower

@@ -1,0 +1,107 @@
+// Package config reads the configuration file: strictly, and with every
+// mistake at once.
+//
+// The sections belong to the packages that use them; this one only knows how
+// they are put together, finds each mistake's place in the file, and keeps
+// secrets out of what it says.
+package config
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
+)
+
+// Config is a whole configuration. All of its values are legal.
+type Config struct {
+	Accounts   []collector.AccountConfig `yaml:"accounts"`
+	Collect    collector.Config          `yaml:"collect"`
+	RateLimits api.RateLimits            `yaml:"rate_limits"`
+}
+
+// Default returns what holds where a file says nothing. It has no account and
+// is not legal by itself.
+func Default() *Config {
+	return &Config{Collect: collector.DefaultConfig(), RateLimits: api.DefaultRateLimits()}
+}
+
+// maxSize bounds a file, in bytes: ten thousand accounts fit.
+const maxSize = 8 << 20
+
+// Load reads a file. Paths in it are relative to its directory. What is wrong
+// in the file is an *Error; another error means that it could not be read.
+func Load(path string) (*Config, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	c, err := parse(path, data)
+	if err != nil {
+		return nil, err
+	}
+	c.resolvePaths(filepath.Dir(path))
+	return c, nil
+}
+
+// Parse reads a configuration. Every error is an *Error.
+func Parse(data []byte) (*Config, error) { return parse("", data) }
+
+func parse(file string, data []byte) (*Config, error) {
+	if len(data) > maxSize {
+		return nil, &Error{File: file, Mistakes: []Mistake{{Message: fmt.Sprintf("larger than %d bytes", maxSize)}}}
+	}
+	c := Default()
+	d := decoder{lines: map[string]int{}}
+	if d.document(data, c) {
+		c.validate(&d)
+	}
+	if len(d.mistakes) > 0 {
+		d.sort()
+		return nil, &Error{File: file, Mistakes: d.mistakes}
+	}
+	return c, nil
+}
+
+// validate tells d what is wrong in a tree that has the right shape.
+func (c *Config) validate(d *decoder) {
+	if len(c.Accounts) == 0 {
+		d.invalid("accounts", "at least one account is required")
+	}
+	first := map[string]int{}
+	for i, a := range c.Accounts {
+		path := fmt.Sprintf("accounts[%d]", i)
+		d.section(path, a.Validate())
+		d.section(path+".credentials", a.Credentials.Validate())
+		if a.ActingCredentials != nil {
+			d.section(path+".acting_credentials", a.ActingCredentials.Validate())
+		}
+		if j, ok := first[a.Name]; ok && a.Name != "" {
+			d.invalid(path+".name", fmt.Sprintf("%q is the name of accounts[%d] already", a.Name, j))
+		} else {
+			first[a.Name] = i
+		}
+	}
+	d.section("collect", c.Collect.Validate())
+	d.section("rate_limits", c.RateLimits.Validate())
+}
+
+// resolvePaths makes the paths in the configuration relative to dir.
+func (c *Config) resolvePaths(dir string) {
+	resolve := func(cs *api.CredentialsConfig) {
+		if cs == nil {
+			return
+		}
+		for _, p := range []*string{&cs.AccessKeyIDFile, &cs.AccessKeySecretFile, &cs.SecurityTokenFile, &cs.OIDCTokenFile} {
+			if *p != "" && !filepath.IsAbs(*p) {
+				*p = filepath.Join(dir, *p)
+			}
+		}
+	}
+	for i := range c.Accounts {
+		resolve(&c.Accounts[i].Credentials)
+		resolve(c.Accounts[i].ActingCredentials)
+	}
+}
