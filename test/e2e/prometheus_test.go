@@ -39,7 +39,12 @@ scrape_configs:
 	p := start(t, "prometheus", "--config.file="+config, "--web.listen-address=127.0.0.1:0",
 		"--storage.tsdb.path="+filepath.Join(dir, "data"), "--log.level=info")
 	address := p.wait(t, `msg="Listening on".*address=(127\.0\.0\.1:[1-9][0-9]*)`)[1]
-	return prometheus{url: "http://" + address}
+	prom := prometheus{url: "http://" + address}
+	eventually(t, "Prometheus ready", time.Minute, func() bool {
+		status, _ := fetch(t, prom.url+"/-/ready")
+		return status == http.StatusOK
+	})
+	return prom
 }
 
 // sample is one element of an instant vector.
