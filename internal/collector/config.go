@@ -215,7 +215,7 @@ func (a AccountConfig) checkRegion(id string) error {
 		}
 		ids = append(ids, r.ID)
 	}
-	return fmt.Errorf("unknown region %q%s; a region outside the documented list needs an entry in endpoints", id, api.DidYouMean(id, ids))
+	return fmt.Errorf("unknown region %q: it has no documented endpoint and none in endpoints%s", id, api.DidYouMean(id, ids))
 }
 
 // The bounds of cadences: faster than the limits of the cloud allow, slower
@@ -239,7 +239,7 @@ func (c Config) Validate() error {
 	for _, name := range slices.Sorted(maps.Keys(c.Sources)) {
 		path := "sources." + name
 		if _, ok := known[name]; !ok {
-			bad(path, "unknown source%s; one of %s", api.DidYouMean(name, names), strings.Join(names, ", "))
+			bad(path, "unknown source, none of %s%s", strings.Join(names, ", "), api.DidYouMean(name, names))
 			continue
 		}
 		s := c.Sources[name]

@@ -57,9 +57,14 @@ func (d *decoder) document(data []byte, c *Config) bool {
 		d.syntax(err)
 		return false
 	}
-	d.value("", doc.Content[0], reflect.ValueOf(c).Elem())
+	root := doc.Content[0]
+	if isNull(root) {
+		d.mistake("", 0, "empty: at least one account is required")
+		return false
+	}
+	d.value("", root, reflect.ValueOf(c).Elem())
 	d.misshapen = len(d.mistakes)
-	return d.visits <= maxVisits
+	return d.visits <= maxVisits && root.Kind == yaml.MappingNode
 }
 
 var syntaxError = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
@@ -201,10 +206,7 @@ func abbreviate(s string) string {
 
 // structure decodes a mapping whose keys are the fields of v.
 func (d *decoder) structure(path string, line int, n *yaml.Node, v reflect.Value) {
-	if n.Kind != yaml.MappingNode {
-		d.wrongType(path, line, n, "a mapping")
-		return
-	}
+	defer func(quiet bool) { d.quiet = quiet }(d.quiet)
 	t := v.Type()
 	fields := make(map[string]int, t.NumField())
 	var names []string
@@ -212,10 +214,11 @@ func (d *decoder) structure(path string, line int, n *yaml.Node, v reflect.Value
 		name := t.Field(i).Tag.Get("yaml")
 		fields[name] = i
 		names = append(names, name)
-		if t.Field(i).Type == reflect.TypeFor[secret.String]() {
-			defer func(quiet bool) { d.quiet = quiet }(d.quiet)
-			d.quiet = true
-		}
+		d.quiet = d.quiet || t.Field(i).Type == reflect.TypeFor[secret.String]()
+	}
+	if n.Kind != yaml.MappingNode {
+		d.wrongType(path, line, n, "a mapping")
+		return
 	}
 	for _, e := range d.entries(path, n, 0) {
 		i, ok := fields[e.name]
