@@ -1,0 +1,119 @@
+package sim
+
+import (
+	"slices"
+	"sync"
+)
+
+// Match selects calls. Empty fields match all.
+type Match struct {
+	Account, Action, RegionID string
+	Params                    map[string]string // parameters that must have these values
+}
+
+func (m Match) matches(c *Call) bool {
+	if m.Account != "" && m.Account != c.Account || m.Action != "" && m.Action != c.Action ||
+		m.RegionID != "" && m.RegionID != c.RegionID {
+		return false
+	}
+	for name, value := range m.Params {
+		if c.Param(name) != value {
+			return false
+		}
+	}
+	return true
+}
+
+// Count is how many calls there were and what became of them.
+type Count struct {
+	Calls     int // all of the below and the good ones
+	Throttled int // refused by a rate limit or by a fault that says so
+	Refused   int // refused for another reason
+}
+
+// book is the key of a count.
+type book struct{ account, action, region string }
+
+// books count every call.
+type books struct {
+	mu      sync.Mutex
+	counts  map[book]*Count
+	numbers map[book]int
+	log     []Call
+}
+
+// number returns how many authenticated calls of an action the account has
+// made, this one included.
+func (b *books) number(account, action string) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.numbers == nil {
+		b.numbers = make(map[book]int)
+	}
+	b.numbers[book{account: account, action: action}]++
+	return b.numbers[book{account: account, action: action}]
+}
+
+// unknown counts the calls of actions that do not exist, so that their names
+// take no memory.
+const unknown = "?"
+
+func (b *books) add(c *Call, no *refusal, log bool) {
+	action, region := c.Action, c.RegionID
+	if c.operation.do == nil {
+		action = unknown
+	}
+	if !regionKnown(region) {
+		region = ""
+	}
+	c.Code = "OK"
+	if no != nil {
+		c.Code = no.code
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.counts == nil {
+		b.counts = make(map[book]*Count)
+	}
+	n := b.counts[book{c.Account, action, region}]
+	if n == nil {
+		n = &Count{}
+		b.counts[book{c.Account, action, region}] = n
+	}
+	n.Calls++
+	switch {
+	case no == nil:
+	case throttles(no.code):
+		n.Throttled++
+	default:
+		n.Refused++
+	}
+	if log {
+		b.log = append(b.log, *c)
+	}
+}
+
+// Calls counts the calls so far that match; m.Params is ignored. Calls that
+// were not signed right count for no account.
+func (c *Cloud) Calls(m Match) Count {
+	c.books.mu.Lock()
+	defer c.books.mu.Unlock()
+	var sum Count
+	for k, n := range c.books.counts {
+		if (m.Account == "" || m.Account == k.account) && (m.Action == "" || m.Action == k.action) &&
+			(m.RegionID == "" || m.RegionID == k.region) {
+			sum.Calls += n.Calls
+			sum.Throttled += n.Throttled
+			sum.Refused += n.Refused
+		}
+	}
+	return sum
+}
+
+// Log returns the calls so far in the order in which they were judged, when
+// Options.Log is set.
+func (c *Cloud) Log() []Call {
+	c.books.mu.Lock()
+	defer c.books.mu.Unlock()
+	return slices.Clone(c.books.log)
+}

@@ -1,0 +1,250 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Kind is what goes wrong with a call.
+type Kind uint8
+
+// The kinds of faults.
+const (
+	Slow         Kind = iota // only the latency of the fault
+	Refuse                   // an error document: Status, Code and Message
+	Unsuccessful             // HTTP 200 with Success false, Code and Message
+	Gateway                  // an HTML page of a proxy: Status, default 502
+	Truncate                 // the good answer, whose connection breaks halfway
+	Oversize                 // the good answer behind 64 MiB of blanks
+	Reset                    // the connection breaks before an answer
+	Hang                     // no answer until the caller gives up
+	Garble                   // the good answer's content in the other format
+	Redirect                 // HTTP 302 to another host
+)
+
+// Fault is what goes wrong with a call. Faults other than Slow, Truncate,
+// Oversize and Garble keep it from being executed, unless Executed is set.
+type Fault struct {
+	Kind          Kind
+	Latency       time.Duration // before the call is executed or refused
+	Jitter        time.Duration // up to so much more, by the seed
+	Status        int           // default 400 for Refuse, by the code for well-known ones
+	Code, Message string
+	Executed      bool // the call is executed and its answer lost: for Reset, Hang, Gateway and Refuse
+
+	Times int     // with SetFault: only so many calls; 0 means all
+	Rate  float64 // with SetFault: only this share of calls, by the seed; 0 means all
+}
+
+// rule is a fault set at run time.
+type rule struct {
+	match Match
+	fault Fault
+	left  int
+}
+
+type faults struct {
+	mu    sync.Mutex
+	rules []*rule
+}
+
+// SetFault makes the calls that match fail, beside what Options.Faults says,
+// and returns a function that ends it. The rule that was set last is tried
+// first.
+func (c *Cloud) SetFault(m Match, f Fault) (remove func()) {
+	r := &rule{match: m, fault: f, left: f.Times}
+	c.faults.mu.Lock()
+	defer c.faults.mu.Unlock()
+	c.faults.rules = append(c.faults.rules, r)
+	return func() {
+		c.faults.mu.Lock()
+		defer c.faults.mu.Unlock()
+		for i, other := range c.faults.rules {
+			if other == r {
+				c.faults.rules = append(c.faults.rules[:i:i], c.faults.rules[i+1:]...)
+				return
+			}
+		}
+	}
+}
+
+// fault returns what shall go wrong with a call, if anything.
+func (c *Cloud) fault(call *Call) *Fault {
+	if c.opts.Faults != nil {
+		if f := c.opts.Faults(call); f != nil {
+			return f
+		}
+	}
+	if f := c.ruled(call); f != nil {
+		return f
+	}
+	if c.story != nil {
+		return c.story(call)
+	}
+	return nil
+}
+
+func (c *Cloud) ruled(call *Call) *Fault {
+	c.faults.mu.Lock()
+	defer c.faults.mu.Unlock()
+	for i := len(c.faults.rules) - 1; i >= 0; i-- {
+		r := c.faults.rules[i]
+		if !r.match.matches(call) || r.fault.Times > 0 && r.left == 0 {
+			continue
+		}
+		if r.fault.Rate > 0 && call.roll("rate") >= r.fault.Rate {
+			continue
+		}
+		r.left--
+		return &r.fault
+	}
+	return nil
+}
+
+// roll returns a number from 0 to below 1 that is the same for the same call
+// of every cloud with the same seed.
+func (c *Call) roll(what string) float64 {
+	return c.cloud.roll(hash(what, c.Account, c.Action), uint64(c.Number))
+}
+
+// Throttle returns the fault of a refusal by flow control.
+func Throttle() *Fault {
+	return &Fault{Kind: Refuse, Code: "Throttling.User", Message: "Request was denied due to user flow control."}
+}
+
+func throttles(code string) bool {
+	return strings.HasPrefix(code, "Throttling") || code == "Rejected.Throttling" || code == "FlowControl" ||
+		code == "ONS_SYSTEM_FLOW_CONTROL"
+}
+
+func (f *Fault) latency(c *Cloud, call *Call) time.Duration {
+	if f == nil {
+		return 0
+	}
+	return f.Latency + time.Duration(float64(f.Jitter)*call.roll("jitter"))
+}
+
+// instead returns the refusal of a call that a fault keeps from being
+// executed. What it says is not always sent, see distort.
+func (f *Fault) instead() *refusal {
+	if f == nil || f.Executed {
+		return nil
+	}
+	switch f.Kind {
+	case Refuse, Unsuccessful, Gateway, Reset, Hang, Redirect:
+		return f.refusal()
+	}
+	return nil
+}
+
+// refusal returns the error that a fault names.
+func (f *Fault) refusal() *refusal {
+	no := refuse(f.Status, f.Code, f.Message)
+	orElse(&no.code, "InternalError")
+	orElse(&no.message, "The request processing has failed due to some unknown error, exception or failure.")
+	if no.status == 0 {
+		no.status = map[string]int{
+			"InternalError":      http.StatusInternalServerError,
+			"ServiceUnavailable": http.StatusServiceUnavailable,
+			"Forbidden.RAM":      http.StatusForbidden,
+		}[no.code]
+		orElse(&no.status, http.StatusBadRequest)
+	}
+	return no
+}
+
+// distort does to an answer what the fault says.
+func (f *Fault) distort(ctx context.Context, c *Call, a *answer) (*answer, error) {
+	if f == nil {
+		return a, nil
+	}
+	switch f.Kind {
+	case Refuse:
+		return f.document(c, a), nil
+	case Unsuccessful:
+		return f.unsuccessful(c, a), nil
+	case Gateway:
+		a.status, a.kind = f.Status, "text/html"
+		orElse(&a.status, http.StatusBadGateway)
+		title := itoa(a.status) + " " + http.StatusText(a.status)
+		a.body = []byte("<html>\r\n<head><title>" + title + "</title></head>\r\n<body>\r\n<center><h1>" + title +
+			"</h1></center>\r\n<hr><center>Tengine</center>\r\n</body>\r\n</html>\r\n")
+	case Truncate:
+		a.fate = isCut
+	case Oversize:
+		a.body = append([]byte(strings.Repeat(" ", 64<<20)), a.body...)
+	case Reset:
+		a.fate = isReset
+	case Hang:
+		<-ctx.Done()
+		return nil, ctx.Err()
+	case Garble:
+		return c.garbled(a), nil
+	case Redirect:
+		a.status, a.body = http.StatusFound, nil
+		a.header = http.Header{"Location": {"http://203.0.113.80/"}}
+	case Slow:
+	}
+	return a, nil
+}
+
+// document is a refusal in the place of whatever was answered.
+func (f *Fault) document(c *Call, a *answer) *answer {
+	w := &reply{style: c.style()}
+	w.refuse(f.refusal(), c.ID, c.host())
+	return w.answer(f.refusal(), a.id)
+}
+
+// unsuccessful is a failure that HTTP calls a success.
+func (f *Fault) unsuccessful(c *Call, a *answer) *answer {
+	w := &reply{style: c.style()}
+	code, message := f.Code, f.Message
+	orElse(&code, "500")
+	orElse(&message, "operation failed.")
+	w.begin(c.Action)
+	w.text("RequestId", c.ID)
+	w.text("Message", message)
+	w.open("Code")
+	if strings.Trim(code, "0123456789") == "" {
+		w.buf = append(w.buf, code...)
+	} else {
+		w.value(code)
+	}
+	w.close("Code")
+	w.flag("Success", false)
+	w.finish(c.Action)
+	return w.answer(nil, a.id)
+}
+
+// garbled executes the call again, to answer in the format nobody asked for.
+func (c *Call) garbled(a *answer) *answer {
+	w := &reply{style: c.style()}
+	w.xml = !w.xml
+	c.cloud.mu.RLock()
+	defer c.cloud.mu.RUnlock()
+	w.begin(c.Action)
+	w.text("RequestId", c.ID)
+	w.finish(c.Action)
+	return w.answer(nil, a.id)
+}
+
+// errReset is what the reader of a broken connection gets.
+var errReset = errors.Join(syscall.ECONNRESET)
+
+// reset breaks the connection of a request.
+func reset(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) // close with RST
+	}
+	_ = conn.Close()
+}

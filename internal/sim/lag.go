@@ -1,0 +1,43 @@
+package sim
+
+// TrueLag returns how far a group is behind on a partition at this moment, in
+// messages and in seconds since the oldest unconsumed message was produced
+// (0 when there is none). It is not ok when the partition is not consumed by
+// the group or does not exist.
+func (c *Cloud) TrueLag(accountName, instanceID, groupName, topicName string, partition int) (messages int64, seconds float64, ok bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	g, s := c.find(accountName, instanceID, groupName, topicName)
+	if s == nil || partition < 0 || partition >= s.topic.Partitions {
+		return 0, 0, false
+	}
+	_, now := c.now()
+	offset, end := g.committed(s, partition, now)
+	if offset >= end {
+		return 0, 0, true
+	}
+	return end - offset, (now - s.topic.producedAt(partition, offset)).Seconds(), true
+}
+
+// find returns a group and what it reads of a topic.
+func (c *Cloud) find(accountName, instanceID, groupName, topicName string) (*group, *subscription) {
+	a := c.account(accountName)
+	if a == nil {
+		return nil, nil
+	}
+	for _, in := range a.instances {
+		if in.ID != instanceID {
+			continue
+		}
+		g := in.byGroup[groupName]
+		if g == nil {
+			return nil, nil
+		}
+		for _, s := range g.subscriptions {
+			if s.Topic == topicName {
+				return g, s
+			}
+		}
+	}
+	return nil, nil
+}

@@ -1,0 +1,106 @@
+package sim
+
+import "net/http"
+
+// getTopicList imitates GetTopicList: pages of ten unless PageSize says
+// otherwise; Topic filters by exact name.
+func getTopicList(c *Call, w *reply) *refusal {
+	in, no := c.running()
+	if no != nil {
+		return no
+	}
+	current, no := c.number("CurrentPage", 1)
+	if no != nil {
+		return no
+	}
+	size, no := c.number("PageSize", 10)
+	if no != nil {
+		return no
+	}
+	topics := in.topics
+	if name := c.Param("Topic"); name != "" {
+		topics = nil
+		if t := in.byTopic[name]; t != nil {
+			topics = []*topic{t}
+		}
+	}
+	from, to, no := c.page(len(topics), current, size)
+	if no != nil {
+		return no
+	}
+	w.num("CurrentPage", int64(current))
+	w.num("PageSize", int64(size))
+	w.num("Total", int64(len(topics)))
+	w.list("TopicList", "TopicVO", to-from, func(i int) { writeTopic(c, w, in, topics[from+i]) })
+	return nil
+}
+
+func writeTopic(c *Call, w *reply, in *instance, t *topic) {
+	w.text("Topic", t.Name)
+	w.text("InstanceId", in.ID)
+	if !t.WithoutRegion {
+		w.text("RegionId", in.RegionID)
+	}
+	w.num("Status", 0)
+	w.text("StatusName", "服务中")
+	w.num("PartitionNum", int64(t.Partitions))
+	w.flag("CompactTopic", t.Compact)
+	w.flag("LocalTopic", t.Local)
+	w.text("Remark", t.Remark)
+	w.num("CreateTime", c.cloud.millis(-t.Age))
+	writeTags(w, t.Tags)
+	if c.cloud.opts.Edition == EditionCurrent {
+		w.flag("AutoCreate", t.AutoCreated)
+		w.text("TopicConfig", `{"replication-factor":3}`)
+	}
+}
+
+// getTopicStatus imitates GetTopicStatus: the offsets of all partitions.
+// TotalCount is the sum of what the partitions hold; timestamps of partitions
+// that never got a message are 0.
+func getTopicStatus(c *Call, w *reply) *refusal {
+	in, no := c.running()
+	if no != nil {
+		return no
+	}
+	t := in.byTopic[c.Param("Topic")]
+	if t == nil {
+		return noTopic()
+	}
+	var total, last int64
+	for p := range t.Partitions {
+		newest := t.produced(p, c.since)
+		total += newest - t.oldest(p, c.since)
+		last = max(last, c.lastProduced(t, p, newest))
+	}
+	w.object("TopicStatus", func() {
+		w.num("TotalCount", total)
+		w.num("LastTimeStamp", last)
+		w.list("OffsetTable", "OffsetTable", t.Partitions, func(p int) {
+			newest := t.produced(p, c.since)
+			w.num("Partition", int64(p))
+			w.num("MinOffset", t.oldest(p, c.since))
+			w.num("MaxOffset", newest)
+			w.num("LastUpdateTimestamp", c.lastProduced(t, p, newest))
+			w.text("Topic", t.Name)
+		})
+	})
+	return nil
+}
+
+// lastProduced returns when the message before an offset was produced, in
+// Unix milliseconds; 0 when there is none.
+func (c *Call) lastProduced(t *topic, p int, offset int64) int64 {
+	if offset <= 0 {
+		return 0
+	}
+	return c.cloud.millis(t.producedAt(p, offset-1))
+}
+
+func noTopic() *refusal {
+	return refuse(http.StatusBadRequest, "BIZ_TOPIC_NOT_FOUND", "The specified topic does not exist. "+again)
+}
+
+func noGroup() *refusal {
+	return refuse(http.StatusBadRequest, "BIZ_SUBSCRIPTION_NOT_FOUND", "The specified consumer group does not exist. "+again)
+}

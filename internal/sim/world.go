@@ -1,0 +1,134 @@
+package sim
+
+import "time"
+
+// World is what exists in a simulated cloud when it starts. Tests build one;
+// stories and [Generate] do, too. Zero fields get plausible values.
+type World struct{ Accounts []Account }
+
+// Account is one cloud account.
+type Account struct {
+	Name      string
+	Keys      []Key // none: the keys of [Options]
+	Instances []Instance
+	RabbitMQ  []RabbitMQ // what the other product, amqp-open, lists
+}
+
+// Tag is a key and a value on an instance, a topic or a group.
+type Tag struct{ Key, Value string }
+
+// Undeployed as the Status of an [Instance] means that it was bought and not
+// started, which the service calls ServiceStatus 0.
+const Undeployed = -1
+
+// Instance is an ApsaraMQ for Kafka instance. Units are those of the service.
+type Instance struct {
+	ID, Name, RegionID string
+	OrderID            string
+	ResourceGroupID    string
+	Series             string // v2, v3 or confluent; default v2
+	SpecType           string // default professional
+	Version            string // default 2.2.0
+	Status             int64  // ServiceStatus; 0 means 5 (in service), Undeployed means 0
+	PaidType           int64  // 0 subscription, 1 pay-as-you-go, 3 serverless
+	DeployType         int64  // 4 internet and VPC, 5 VPC only; default 5
+	DiskType           int64  // 0 efficient cloud disk, 1 SSD
+	DiskSize           int64  // GB; default 900
+	IoMax              int64  // MB/s; default 20
+	EipMax             int64  // Mbit/s
+	TopicLimit         int64  // default 50
+	PartitionLimit     int64  // default 1100
+	GroupLimit         int64  // default 200
+
+	Age       time.Duration // since it was created; default 400 days
+	ExpiresIn time.Duration // from the start of the cloud; default 300 days
+	Retention time.Duration // of messages, in whole hours; default 72 h
+
+	Config    map[string]string // AllConfig entries besides retention
+	Allowed   []AllowedIPs
+	SaslUsers []SaslUser
+	ACLs      []ACL
+	Tags      []Tag
+	Topics    []Topic
+	Groups    []Group
+}
+
+// AllowedIPs is the whitelist of one port range.
+type AllowedIPs struct {
+	Internet  bool   // of the public network; else of the VPC
+	PortRange string // such as 9092/9092
+	IPs       []string
+}
+
+// SaslUser is a SASL user. Unlike the exporter, the service knows and answers
+// its password.
+type SaslUser struct{ Username, Password, Type, Mechanism string }
+
+// ACL is one entry of an access control list.
+type ACL struct {
+	Username     string
+	ResourceType string // Topic, Group, Cluster or TransactionalId
+	ResourceName string
+	Pattern      string // LITERAL or PREFIXED; default LITERAL
+	Operation    string // Write, Read, Describe, IdempotentWrite
+	Host         string // default *
+	Permission   string // ALLOW or DENY; default ALLOW
+}
+
+// Topic is a topic and how it is produced to.
+type Topic struct {
+	Name       string
+	Partitions int     // default 12
+	Rate       float64 // mean messages per second over all partitions; 0 means never produced to
+	Shape      Shape
+	Period     time.Duration // of the shape; default 10 minutes
+	Quiet      time.Duration // production ended this long before the start; 0 goes on
+	Age        time.Duration // since it was created; default 30 days
+
+	Remark        string
+	Compact       bool
+	Local         bool
+	AutoCreated   bool
+	WithoutRegion bool // as serverless instances answer it
+	Tags          []Tag
+}
+
+// Shape is how the rate of a producer changes within its period.
+type Shape uint8
+
+// The shapes of production.
+const (
+	Wave         Shape = iota // a slow sine around the mean
+	Steady                    // always the mean
+	Bursts                    // short peaks of ten times the base
+	Intermittent              // a sixth of the period, then silence
+)
+
+// Group is a consumer group and how it consumes.
+type Group struct {
+	Name          string
+	Remark        string
+	Age           time.Duration // since it was created; default 30 days
+	AutoCreated   bool
+	Tags          []Tag
+	Subscriptions []Subscription
+
+	Members     int           // consumers online; 0 means 2
+	Offline     bool          // no consumer is online, offsets stay
+	CommitEvery time.Duration // default 5 s
+	Scene       Scene         // what goes wrong, again and again
+}
+
+// Subscription is a topic that a group has committed offsets of.
+type Subscription struct {
+	Topic string
+	Delay time.Duration // how far behind the producer the group usually is; default 200 ms
+	Left  time.Duration // the group stopped reading this topic so long before the start; 0 reads on
+}
+
+// RabbitMQ is an instance of the other product, as its ListInstances shows it.
+type RabbitMQ struct {
+	ID, Name, RegionID string
+	InstanceType       string // default professional
+	Status             string // default SERVING
+}
