@@ -26,7 +26,7 @@ COUNT     ?= 6
 BASE      ?= HEAD~1
 IMAGE     ?= alikafka-exporter:$(VERSION)
 
-.PHONY: help build test setup vet race unit e2e lint fmt fuzz bench bench-diff golden demo tools dist image clean
+.PHONY: help build test setup vet race unit e2e lint fmt fuzz bench bench-diff golden demo tools dist image image-test clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -89,6 +89,9 @@ dist: ## dist/OS-ARCH/alikafka-exporter for PLATFORMS
 
 image: ## container image with docker or buildah; PREBUILT=1 takes the binary from dist/
 	@VERSION=$(VERSION) REVISION=$(REVISION) DATE=$(DATE) IMAGE=$(IMAGE) deploy/image
+
+image-test: ## builds the image and runs it as its user on a read-only root (as root)
+	@test/image
 
 clean: ## removes what was built, the tools too
 	rm -rf bin dist .cache

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by test/run and .ci/run: named stages, run to the end even when one
 # fails, with a summary that says which.
 
