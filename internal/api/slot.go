@@ -31,7 +31,7 @@ func (c *Client) WaitSlot(ctx context.Context, action, region string) (context.C
 // slot takes the prepaid slot of ctx or waits for one. It returns when the
 // slot was granted.
 func (c *Client) slot(ctx context.Context, action, region string, l Lane) (sent time.Time, waited time.Duration, err error) {
-	if p, ok := ctx.Value(prepaidKey{}).(*prepaid); ok && p.action == action && p.region == region && p.used.CompareAndSwap(false, true) {
+	if p, ok := ctx.Value(prepaidKey{}).(*prepaid); ok && p.action == action && (p.region == region || p.region == "") && p.used.CompareAndSwap(false, true) {
 		return p.at, p.waited, nil
 	}
 	waited, err = c.o.Limiter.Wait(ctx, action, region, l)

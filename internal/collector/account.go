@@ -1,0 +1,252 @@
+package collector
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
+)
+
+// account is the watched state of one account. Accounts share nothing but the
+// limit of the source IP, so that none waits for another's failures.
+type account struct {
+	Account
+	config    Config
+	perRegion bool
+	logger    *slog.Logger
+	metrics   *Metrics
+	start     time.Time
+
+	ctx  context.Context //nolint:containedctx // of Run; queues that appear later start in it
+	work sync.WaitGroup  // every goroutine of Run
+
+	mu         sync.Mutex
+	regions    map[string]*region
+	discovered *object // reads which regions there are; nil when they are given
+	objects    map[*object]struct{}
+	queues     map[queueKey]*queue
+	complaints map[complaintKey]*complaint
+	ready      chan struct{}
+	isReady    bool
+}
+
+// region, instance, topic and group hold the current immutable view of the
+// thing, the objects that read it, and how often in a row it was missing from
+// a listing.
+type region struct {
+	list      *object
+	up        bool
+	missing   int
+	instances map[string]*instance
+}
+
+type instance struct {
+	view    *Instance
+	dirty   bool // view.Topics and view.Groups are behind
+	missing int
+
+	quota, allowedIPs, topicList, groupList *object
+
+	topics map[string]*topic
+	groups map[string]*group
+}
+
+type topic struct {
+	view     *Topic
+	status   *object
+	missing  int
+	samples  [2]offsetSample // the last two of all partitions, newer first
+	consumed time.Time       // when a group's progress last told the log ends
+}
+
+type group struct {
+	view     *ConsumerGroup
+	progress *object
+	missing  int
+}
+
+func newAccount(o Account, config Config, logger *slog.Logger, m *Metrics) *account {
+	return &account{
+		Account: o, config: config, perRegion: o.PerRegion, logger: logger.With("account", o.Name), metrics: m,
+		regions: map[string]*region{}, objects: map[*object]struct{}{}, queues: map[queueKey]*queue{},
+		complaints: map[complaintKey]*complaint{}, ready: make(chan struct{}),
+	}
+}
+
+// begin sets up what is read first. Regions that are not given are discovered;
+// until then, and for accounts without instances, the region that is asked is
+// watched itself, so that its failure shows.
+func (a *account) begin() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := time.Now()
+	a.start = now
+	for _, id := range a.Regions {
+		a.addRegion(id, now)
+	}
+	if len(a.Regions) == 0 {
+		a.discovered = a.add(&object{source: srcRegions}, now)
+		a.addRegion(a.DiscoveryRegion, now)
+	}
+}
+
+func (a *account) addRegion(id string, due time.Time) *region {
+	r := a.regions[id]
+	if r == nil {
+		r = &region{instances: map[string]*instance{}}
+		r.list = a.add(&object{source: srcInstances, region: id}, due)
+		a.metrics.watchRegion(a.Name, id)
+		a.regions[id] = r
+	}
+	return r
+}
+
+// run polls until ctx ends and all reads have returned.
+func (a *account) poll(ctx context.Context) {
+	a.mu.Lock()
+	a.ctx = ctx
+	for _, q := range a.queues {
+		a.work.Go(func() { a.run(ctx, q) })
+	}
+	a.mu.Unlock()
+	// Waiting for ctx first keeps the counter above zero while queues may
+	// still be added.
+	<-ctx.Done()
+	a.work.Wait()
+}
+
+// checkReady closes ready once every object that is known was tried. Called
+// with a.mu held.
+func (a *account) checkReady() {
+	if a.isReady {
+		return
+	}
+	for o := range a.objects {
+		if !o.tried {
+			return
+		}
+	}
+	a.isReady = true
+	close(a.ready)
+}
+
+// consumed reports whether the log ends of o's topic come with the progress of
+// a group. Called with a.mu held.
+func (a *account) consumed(o *object) bool {
+	_, t := a.topic(o)
+	return t != nil && !t.consumed.IsZero() && time.Since(t.consumed) < time.Duration(a.config.Sources[srcProgress.name].TTL)
+}
+
+// instance returns the instance of o; nil once it was dropped. Called with
+// a.mu held.
+func (a *account) instance(o *object) *instance {
+	if r := a.regions[o.region]; r != nil {
+		return r.instances[o.instance]
+	}
+	return nil
+}
+
+func (a *account) topic(o *object) (*instance, *topic) {
+	i := a.instance(o)
+	if i == nil {
+		return nil, nil
+	}
+	return i, i.topics[o.name]
+}
+
+// publish returns the instance's view, with the current topics and groups.
+// Called with the account's mutex held.
+func (i *instance) publish() *Instance {
+	if !i.dirty {
+		return i.view
+	}
+	v := *i.view
+	v.Topics = make([]*Topic, 0, len(i.topics))
+	for _, name := range sortedKeys(i.topics) {
+		v.Topics = append(v.Topics, i.topics[name].view)
+	}
+	v.Groups = make([]*ConsumerGroup, 0, len(i.groups))
+	for _, name := range sortedKeys(i.groups) {
+		v.Groups = append(v.Groups, i.groups[name].view)
+	}
+	i.view, i.dirty = &v, false
+	return i.view
+}
+
+// update replaces the view of o's instance by one that change was applied to.
+func (a *account) update(o *object, change func(*Instance, time.Time)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if i := a.instance(o); i != nil {
+		i.change(change)
+	}
+}
+
+func (i *instance) change(f func(*Instance, time.Time)) {
+	v := *i.view
+	f(&v, time.Now())
+	i.view = &v
+}
+
+// complaintKey tells failures apart that are worth a log line each.
+type complaintKey struct{ region, source string }
+
+type complaint struct {
+	code   string
+	count  int
+	logged time.Time
+}
+
+// complainEvery is how often a failure that lasts is logged again.
+const complainEvery = 10 * time.Minute
+
+// report counts a failed read and logs it: once when it begins or changes, then
+// every ten minutes, and once when it is over.
+func (a *account) report(o *object, err error) {
+	if a.ctx.Err() != nil {
+		return // the read was cut short by the shutdown
+	}
+	k := complaintKey{o.region, o.source.name}
+	code := reason(err)
+	if err != nil {
+		a.metrics.sourceError(a.Name, o.region, o.source.name, code)
+	}
+	a.mu.Lock()
+	c := a.complaints[k]
+	now := time.Now()
+	switch {
+	case err == nil && c == nil:
+		a.mu.Unlock()
+		return
+	case err == nil:
+		delete(a.complaints, k)
+		a.mu.Unlock()
+		a.logger.Info("source recovered", "region_id", o.region, "source", o.source.name, "failures", c.count)
+		return
+	case c == nil || c.code != code:
+		c = &complaint{code: code}
+		a.complaints[k] = c
+	}
+	c.count++
+	quiet := now.Sub(c.logged) < complainEvery
+	count := c.count
+	if !quiet {
+		c.logged = now
+	}
+	a.mu.Unlock()
+	if quiet {
+		return
+	}
+	a.logger.Warn("source failed", "region_id", o.region, "source", o.source.name, "action", o.source.action,
+		"instance_id", o.instance, "object", o.name, "failures", count, "err", err, "request_id", requestID(err))
+}
+
+// Account is an account to watch and the client that reads it.
+type Account struct {
+	AccountConfig
+	Client *api.Client
+	// PerRegion: the cloud counts calls per region, not per account.
+	PerRegion bool
+}

@@ -1,0 +1,184 @@
+// Package collector knows what is to be watched, reads it from the cloud in
+// the background, keeps it with its date, and shows it as metric families.
+//
+// A source is read object by object at its own cadence and never faster than
+// the rate limit of its action. Every answer becomes an immutable section;
+// scrapes read the current ones and never cause a call.
+package collector
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// readyAfter is how long a scraper is kept waiting for the first answers.
+const readyAfter = 30 * time.Second
+
+// Options make a Collector. Metrics and Logger are required.
+type Options struct {
+	Accounts []Account
+	Config   Config
+	Logger   *slog.Logger
+	Metrics  *Metrics
+	// Previous, on a reload, is the collector whose data are taken over. It
+	// may still run.
+	Previous *Collector
+}
+
+// Collector watches accounts.
+type Collector struct {
+	accounts []*account
+	config   Config
+	families []anyFamily
+	logger   *slog.Logger
+	ready    chan struct{}
+}
+
+// New returns a collector that does nothing until Run.
+func New(o Options) *Collector {
+	c := &Collector{config: o.Config, families: chosen(o.Config), logger: o.Logger, ready: make(chan struct{})}
+	for _, cfg := range o.Accounts {
+		a := newAccount(cfg, o.Config, o.Logger, o.Metrics)
+		a.begin()
+		if o.Previous != nil {
+			for _, p := range o.Previous.accounts {
+				if p.Name == a.Name {
+					a.takeOver(p)
+				}
+			}
+		}
+		c.accounts = append(c.accounts, a)
+	}
+	return c
+}
+
+// Run polls until ctx ends and returns when everything it started has ended.
+// It is called once.
+func (c *Collector) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	for _, a := range c.accounts {
+		wg.Go(func() { a.poll(ctx) })
+	}
+	wg.Go(func() {
+		limit := time.NewTimer(readyAfter)
+		defer limit.Stop()
+		for _, a := range c.accounts {
+			select {
+			case <-ctx.Done():
+				return
+			case <-limit.C:
+				close(c.ready)
+				return
+			case <-a.ready:
+			}
+		}
+		close(c.ready)
+	})
+	wg.Wait()
+	return nil
+}
+
+// Ready is closed when every source was tried once, successfully or not, or
+// after 30 s.
+func (c *Collector) Ready() <-chan struct{} { return c.ready }
+
+// HasInstance reports whether an instance of that id is watched.
+func (c *Collector) HasInstance(id string) bool {
+	for _, a := range c.accounts {
+		if a.hasInstance(id) {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *account) hasInstance(id string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, r := range a.regions {
+		if r.instances[id] != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// Families returns a prometheus.Collector of what is known at the moment of a
+// scrape; of one instance, or of everything when instanceID is empty. It
+// describes no metrics in advance, since labels may depend on configuration.
+func (c *Collector) Families(instanceID string) prometheus.Collector {
+	return exposition{c, instanceID}
+}
+
+// takeOver copies what p knows and what is chosen still, so that a reload
+// neither loses data nor reads everything anew.
+func (a *account) takeOver(p *account) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	given := len(a.Regions) > 0
+	for id, old := range p.regions {
+		r := a.regions[id]
+		if r == nil {
+			if given {
+				continue
+			}
+			r = a.addRegion(id, time.Now())
+		}
+		r.up = old.up
+		a.resume(r.list, old.list)
+		for iid, i := range old.instances {
+			if a.Instances.Match(iid, i.view.Info.Data.Name) {
+				r.instances[iid] = a.takeOverInstance(i)
+			}
+		}
+	}
+	if a.discovered != nil && p.discovered != nil {
+		a.resume(a.discovered, p.discovered)
+	}
+}
+
+func (a *account) takeOverInstance(old *instance) *instance {
+	now := time.Now()
+	view := *old.view
+	i := &instance{view: &view, dirty: true, missing: old.missing, topics: map[string]*topic{}, groups: map[string]*group{}}
+	a.watchInstance(i, now)
+	a.resume(i.quota, old.quota)
+	a.resume(i.allowedIPs, old.allowedIPs)
+	a.resume(i.topicList, old.topicList)
+	a.resume(i.groupList, old.groupList)
+	for name, t := range old.topics {
+		if a.config.Topics.Match(name) {
+			n := *t
+			n.status = a.add(&object{source: srcStatus, region: view.RegionID, instance: view.ID, name: name}, now)
+			a.resume(n.status, t.status)
+			i.topics[name] = &n
+		}
+	}
+	for name, g := range old.groups {
+		if a.config.ConsumerGroups.Match(name) {
+			n := *g
+			n.progress = a.add(&object{source: srcProgress, region: view.RegionID, instance: view.ID, name: name}, now)
+			a.resume(n.progress, g.progress)
+			i.groups[name] = &n
+		}
+	}
+	return i
+}
+
+// resume gives o the history of old, and its next read the date that the
+// present cadence has.
+func (a *account) resume(o, old *object) {
+	if o == nil || old == nil {
+		return
+	}
+	o.known, o.at, o.tried, o.err, o.errAt = old.known, old.at, old.tried, old.err, old.errAt
+	if !o.at.IsZero() {
+		a.reschedule(o, o.at.Add(jitter(a.interval(o))))
+	}
+}

@@ -1,0 +1,30 @@
+package collector
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// exposition shows the current snapshot as constant metrics. It is the only
+// part of the package that knows client_golang's shape of a sample.
+type exposition struct {
+	c        *Collector
+	instance string
+}
+
+// Describe implements prometheus.Collector. No description makes the
+// collector an unchecked one, which the varying set of tags needs.
+func (exposition) Describe(chan<- *prometheus.Desc) {}
+
+// Collect implements prometheus.Collector.
+func (e exposition) Collect(ch chan<- prometheus.Metric) {
+	v := &view{Snapshot: e.c.Snapshot(), config: e.c.config, instance: e.instance}
+	for _, row := range e.c.families {
+		f := row.family()
+		desc := prometheus.NewDesc(f.Name, f.Help, f.Labels, nil)
+		row.samples(v, func(value float64, labels []string) {
+			m, err := prometheus.NewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+			if err != nil {
+				m = prometheus.NewInvalidMetric(desc, err)
+			}
+			ch <- m
+		})
+	}
+}

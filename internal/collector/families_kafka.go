@@ -1,0 +1,291 @@
+package collector
+
+// Families of topics and consumer groups, and of the data themselves.
+
+// topicView is a topic that was listed lately.
+type topicView struct {
+	*Topic
+	v *view
+}
+
+var topicEntity = entity[topicView]{
+	labels: []string{"account", "region_id", "instance_id", "topic"},
+	each: func(v *view, yield func(topicView, ...string)) {
+		v.eachTopic(func(i *Instance, t *Topic) { yield(topicView{t, v}, i.Account, i.RegionID, i.ID, t.Name()) })
+	},
+	families: []family[topicView]{
+		{"alikafka_topic_info", []string{"storage", "cleanup_policy", "status"}, "What the topic is; 1.", func(t topicView, show emit) {
+			d := t.Info.Data
+			storage, cleanup := "cloud", "delete"
+			if d.LocalTopic {
+				storage = "local"
+			}
+			if d.CompactTopic {
+				cleanup = "compact"
+			}
+			show(1, storage, cleanup, topicStatuses.name(d.Status))
+		}},
+		{"alikafka_topic_partitions", nil, "Partitions of the topic.", func(t topicView, show emit) { show(float64(t.Info.Data.PartitionNum)) }},
+		{"alikafka_topic_messages", nil, "Sum of the spans from oldest to newest offset; on a compacted topic not a count of messages.", func(t topicView, show emit) {
+			if !t.statusFresh() || len(t.Status.Data.Partitions) == 0 {
+				return
+			}
+			sum := int64(0)
+			for _, p := range t.Status.Data.Partitions {
+				sum += max(0, p.Newest-p.Oldest)
+			}
+			show(float64(sum))
+		}},
+		{"alikafka_topic_last_message_timestamp_seconds", nil, "When the last message was produced (LastTimeStamp of GetTopicStatus). Absent when there was none.", func(t topicView, show emit) {
+			if t.statusFresh() {
+				showTime(show, t.Status.Data.LastMessage)
+			}
+		}},
+		{"alikafka_topic_last_poll_timestamp_seconds", nil, "When offsets of the topic were last read, with its status or with a group's progress.", func(t topicView, show emit) {
+			last := t.Status.At
+			for _, e := range t.Newest {
+				if e.At.After(last) {
+					last = e.At
+				}
+			}
+			if !last.IsZero() && t.v.At.Sub(last) <= t.v.ttl(srcStatus) {
+				show(unixSeconds(last))
+			}
+		}},
+		{"alikafka_topic_produced_messages_per_second", nil, "Messages produced per second between our last two samples of all partitions; use it rather than rate() over uneven polls.",
+			func(t topicView, show emit) {
+				if t.Produced.Known && len(t.Newest) > 0 && t.v.At.Sub(t.Newest[0].At) <= t.v.ttl(srcStatus) {
+					show(t.Produced.PerSecond)
+				}
+			}},
+	},
+}
+
+var topicStatuses = enum{0: "in_service", 1: "frozen", 2: "paused"}
+
+func (v *view) eachTopic(f func(*Instance, *Topic)) {
+	v.eachInstance(func(i *Instance) {
+		for _, t := range i.Topics {
+			if t.Info.fresh(v.At, v.ttl(srcTopics)) {
+				f(i, t)
+			}
+		}
+	})
+}
+
+func (t topicView) statusFresh() bool { return t.Status.fresh(t.v.At, t.v.ttl(srcStatus)) }
+
+// partitionView is a partition; Newest or Oldest may be unknown.
+type partitionView struct {
+	newest, oldest           int64
+	newestKnown, oldestKnown bool
+}
+
+var partitionEntity = entity[partitionView]{
+	labels: []string{"account", "region_id", "instance_id", "topic", "partition"},
+	each: func(v *view, yield func(partitionView, ...string)) {
+		v.eachTopic(func(i *Instance, t *Topic) {
+			for _, e := range t.Newest {
+				if v.At.Sub(e.At) <= v.ttl(srcStatus) {
+					yield(partitionView{newest: e.Offset, newestKnown: true}, i.Account, i.RegionID, i.ID, t.Name(), partitionLabel(e.Partition))
+				}
+			}
+			if !t.Status.fresh(v.At, v.ttl(srcStatus)) {
+				return
+			}
+			for _, p := range t.Status.Data.Partitions {
+				yield(partitionView{oldest: p.Oldest, oldestKnown: true}, i.Account, i.RegionID, i.ID, t.Name(), partitionLabel(p.Partition))
+			}
+		})
+	},
+	families: []family[partitionView]{
+		{"alikafka_topic_partition_newest_offset", nil, "Log end of the partition: the offset that the next message gets. The latest sample of GetTopicStatus or GetConsumerProgress.",
+			func(p partitionView, show emit) {
+				if p.newestKnown {
+					show(float64(p.newest))
+				}
+			}},
+		{"alikafka_topic_partition_oldest_offset", nil, "Oldest offset that is still there.", func(p partitionView, show emit) {
+			if p.oldestKnown {
+				show(float64(p.oldest))
+			}
+		}},
+	},
+}
+
+// groupView is a consumer group that was listed lately.
+type groupView struct {
+	*ConsumerGroup
+	v *view
+}
+
+func (g groupView) fresh() bool { return g.Progress.fresh(g.v.At, g.v.ttl(srcProgress)) }
+
+var groupEntity = entity[groupView]{
+	labels: []string{"account", "region_id", "instance_id", "consumer_group"},
+	each: func(v *view, yield func(groupView, ...string)) {
+		v.eachGroup(func(i *Instance, g *ConsumerGroup) { yield(groupView{g, v}, i.Account, i.RegionID, i.ID, g.Name()) })
+	},
+	families: []family[groupView]{
+		{"alikafka_consumer_group_members", nil, "Members that own a partition. Absent where the service does not tell.", func(g groupView, show emit) {
+			if g.fresh() && g.Progress.Data.MembersKnown {
+				show(float64(g.Progress.Data.Members))
+			}
+		}},
+		{"alikafka_consumer_group_last_poll_timestamp_seconds", nil, "When the progress of the group was last read.", func(g groupView, show emit) {
+			if g.fresh() {
+				show(unixSeconds(g.Progress.At))
+			}
+		}},
+		{"alikafka_consumer_group_lag_messages", nil, "Messages that the group has yet to consume, over all topics. Absent without a commit.", func(g groupView, show emit) {
+			sum, any := int64(0), false
+			for i := range g.topics() {
+				t := sumUp(&g.Progress.Data.Topics[i])
+				sum, any = sum+t.lag, any || t.any
+			}
+			if any {
+				show(float64(sum))
+			}
+		}},
+		{"alikafka_consumer_group_lag_seconds", nil, "Time that the oldest message the group has yet to consume had waited at the poll; the maximum over partitions.", func(g groupView, show emit) {
+			worst, any := 0.0, false
+			for i := range g.topics() {
+				t := sumUp(&g.Progress.Data.Topics[i])
+				worst, any = max(worst, t.seconds), any || t.any
+			}
+			if any {
+				show(worst)
+			}
+		}},
+	},
+}
+
+func (v *view) eachGroup(f func(*Instance, *ConsumerGroup)) {
+	v.eachInstance(func(i *Instance) {
+		for _, g := range i.Groups {
+			if g.Info.fresh(v.At, v.ttl(srcGroups)) {
+				f(i, g)
+			}
+		}
+	})
+}
+
+// topics returns the number of topics of a progress that is fresh.
+func (g groupView) topics() int {
+	if !g.fresh() {
+		return 0
+	}
+	return len(g.Progress.Data.Topics)
+}
+
+// groupTopicView sums a group's progress on a topic up.
+type groupTopicView struct {
+	*GroupTopic
+	lag     int64
+	seconds float64
+	method  LagMethod // of the partition that has the most seconds
+	any     bool      // some partition has a commit
+}
+
+func sumUp(t *GroupTopic) groupTopicView {
+	s := groupTopicView{GroupTopic: t}
+	for i := range t.Partitions {
+		p := &t.Partitions[i]
+		if !p.committed() {
+			continue
+		}
+		s.any = true
+		s.lag += p.Lag()
+		if p.Method != LagNone && (s.method == LagNone || p.Seconds > s.seconds) {
+			s.seconds, s.method = p.Seconds, p.Method
+		}
+	}
+	return s
+}
+
+var groupTopicEntity = entity[groupTopicView]{
+	labels: []string{"account", "region_id", "instance_id", "consumer_group", "topic"},
+	each: func(v *view, yield func(groupTopicView, ...string)) {
+		v.eachProgress(func(i *Instance, g *ConsumerGroup, t *GroupTopic) {
+			if s := sumUp(t); s.any {
+				yield(s, i.Account, i.RegionID, i.ID, g.Name(), t.Topic)
+			}
+		})
+	},
+	families: []family[groupTopicView]{
+		{"alikafka_consumer_group_topic_lag_messages", nil, "Messages of the topic that the group has yet to consume.", func(t groupTopicView, show emit) { show(float64(t.lag)) }},
+		{"alikafka_consumer_group_topic_lag_seconds", nil, "Time that the oldest message of the topic the group has yet to consume had waited at the poll; the maximum over partitions.",
+			func(t groupTopicView, show emit) { show(t.seconds) }},
+		{"alikafka_consumer_group_topic_lag_seconds_method", []string{"method"}, "How the seconds of lag came about: 1 for the method in use. at_most is an upper bound, at_least a lower one.",
+			func(t groupTopicView, show emit) {
+				for m, name := range lagMethods {
+					if name != "" {
+						show(boolean(LagMethod(m) == t.method), name)
+					}
+				}
+			}},
+		{"alikafka_consumer_group_topic_consumed_messages_per_second", nil, "Messages consumed per second between our last two polls. Absent after the committed offsets went backwards.",
+			func(t groupTopicView, show emit) {
+				if t.Consumed.Known {
+					show(t.Consumed.PerSecond)
+				}
+			}},
+	},
+}
+
+// eachProgress visits what every group that was read lately consumes.
+func (v *view) eachProgress(f func(*Instance, *ConsumerGroup, *GroupTopic)) {
+	v.eachGroup(func(i *Instance, g *ConsumerGroup) {
+		for t := range (groupView{g, v}).topics() {
+			f(i, g, &g.Progress.Data.Topics[t])
+		}
+	})
+}
+
+var groupPartitionEntity = entity[*GroupPartition]{
+	labels: []string{"account", "region_id", "instance_id", "consumer_group", "topic", "partition"},
+	each: func(v *view, yield func(*GroupPartition, ...string)) {
+		v.eachProgress(func(i *Instance, g *ConsumerGroup, t *GroupTopic) {
+			for n := range t.Partitions {
+				if p := &t.Partitions[n]; p.committed() {
+					yield(p, i.Account, i.RegionID, i.ID, g.Name(), t.Topic, partitionLabel(p.Partition))
+				}
+			}
+		})
+	},
+	families: []family[*GroupPartition]{
+		{"alikafka_consumer_group_partition_offset", nil, "Committed offset. Absent without a commit.", func(p *GroupPartition, show emit) { show(float64(p.Committed)) }},
+		{"alikafka_consumer_group_partition_lag_messages", nil, "Messages that the group has yet to consume: log end less committed offset, both of the same answer.",
+			func(p *GroupPartition, show emit) { show(float64(p.Lag())) }},
+		{"alikafka_consumer_group_partition_lag_seconds", nil, "Time that the oldest message the group has yet to consume had waited at the poll; 0 without lag.",
+			func(p *GroupPartition, show emit) { show(p.Seconds) }},
+	},
+}
+
+// sourceView is a source of a region.
+type sourceView struct {
+	SourceState
+	v *view
+}
+
+var sourceEntity = entity[sourceView]{
+	labels: []string{"account", "region_id", "source"},
+	each: func(v *view, yield func(sourceView, ...string)) {
+		if v.instance != "" {
+			return
+		}
+		for _, s := range v.Sources {
+			yield(sourceView{s, v}, s.Account, s.RegionID, s.Source)
+		}
+	},
+	families: []family[sourceView]{
+		{"alikafka_data_age_seconds", nil, "Age of the oldest object of the source: time since it was last read, or since it became known when it never was.",
+			func(s sourceView, show emit) { show(ageOf(s.v, s.Oldest)) }},
+		{"alikafka_source_objects", nil, "Objects that the source reads one by one.", func(s sourceView, show emit) { show(float64(s.Objects)) }},
+		{"alikafka_source_last_success_timestamp_seconds", nil, "When an object of the source was last read successfully. Absent when none ever was.", func(s sourceView, show emit) {
+			if !s.LastSuccess.IsZero() {
+				show(unixSeconds(s.LastSuccess))
+			}
+		}},
+	},
+}

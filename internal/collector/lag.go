@@ -1,0 +1,107 @@
+package collector
+
+import (
+	"math"
+	"time"
+)
+
+// LagMethod says how a lag in seconds came about.
+type LagMethod uint8
+
+// The methods, in the order of what is preferred.
+const (
+	// LagNone: nothing is waiting, or nothing is known.
+	LagNone LagMethod = iota
+	// LagAtMost: an upper bound. The oldest unconsumed message was produced
+	// after the last consumed one (the API's timestamp), and after the last
+	// poll at which it was not there yet.
+	LagAtMost
+	// LagAtLeast: a lower bound. It was there at the first poll that saw the
+	// log end beyond the committed offset.
+	LagAtLeast
+)
+
+// lagMethods are the values of the method label.
+var lagMethods = []string{LagAtMost: "at_most", LagAtLeast: "at_least"}
+
+// GroupPartition is a group's progress on a partition, and the two moments
+// that bound how long its oldest unconsumed message has waited. Times are
+// Unix milliseconds; 0 means that it is not known.
+type GroupPartition struct {
+	Partition int32
+	Method    LagMethod
+	Committed int64 // below 0: nothing was committed
+	Newest    int64 // log end in the same answer
+	Seconds   float64
+
+	absent  int64 // the last poll at which the oldest unconsumed message was not there yet
+	present int64 // the first poll at which it was
+	at      int64 // of this answer
+}
+
+// Lag returns how many messages wait; never below 0.
+func (p *GroupPartition) Lag() int64 { return max(0, p.Newest-p.Committed) }
+
+// committed reports whether there is a committed offset.
+func (p *GroupPartition) committed() bool { return p.Committed >= 0 }
+
+// observe makes the record of a poll: committed and newest offset, and the
+// time at which the last consumed message was produced (Unix ms; 0 or -1:
+// unknown). prev is the record of the poll before, nil for none.
+func observe(prev *GroupPartition, partition int32, committed, newest, lastConsumed int64, at time.Time) GroupPartition {
+	now := at.UnixMilli()
+	p := GroupPartition{Partition: partition, Committed: committed, Newest: newest, at: now}
+	if !p.committed() {
+		return p
+	}
+	if p.Lag() == 0 {
+		p.absent = now
+		return p
+	}
+	p.present = now
+	if prev != nil && prev.committed() && prev.Newest <= newest { // else the topic was created anew
+		p.inherit(prev)
+	}
+	p.measure(lastConsumed, now)
+	return p
+}
+
+// inherit carries over what the earlier poll says about the message at
+// p.Committed.
+func (p *GroupPartition) inherit(prev *GroupPartition) {
+	switch {
+	case p.Committed == prev.Committed:
+		p.absent = prev.absent
+		if prev.present != 0 {
+			p.present = prev.present
+		}
+	case prev.Newest > p.Committed: // it was in the log already
+		p.present = prev.at
+		if p.Committed > prev.Committed {
+			p.absent = prev.absent // the log was shorter still then
+		}
+	default:
+		p.absent = prev.at
+	}
+	if p.Committed < prev.Committed { // rewound: the message is an old one
+		p.absent = 0
+		p.present = prev.at
+		if prev.present != 0 {
+			p.present = prev.present
+		}
+	}
+}
+
+// measure sets Seconds and Method from the bounds: the upper one where there
+// is one, unless clocks disagree so that it is below the lower one.
+func (p *GroupPartition) measure(lastConsumed, now int64) {
+	atLeast := now - p.present
+	p.Method, p.Seconds = LagAtLeast, seconds(atLeast)
+	if earliest := max(lastConsumed, p.absent); earliest > 0 {
+		if atMost := now - earliest; atMost >= atLeast {
+			p.Method, p.Seconds = LagAtMost, seconds(atMost)
+		}
+	}
+}
+
+func seconds(ms int64) float64 { return math.Max(0, float64(ms)/1000) }

@@ -1,0 +1,432 @@
+package collector
+
+import (
+	"cmp"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
+)
+
+// How answers become sections. Each function takes one answer, makes new views
+// of what it changes, and adds or drops the objects that follow from it.
+
+// confirmed is how many listings in a row an object must be missing from
+// before it is dropped. A complete listing can still be a stale one.
+const confirmed = 2
+
+// mergeRegions takes the answer of GetAllInstanceIdList.
+func (a *account) mergeRegions(ids map[string][]string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := time.Now()
+	for id, instances := range ids {
+		if len(instances) > 0 {
+			a.addRegion(id, now).missing = 0
+		}
+	}
+	for id, r := range a.regions {
+		if len(ids[id]) > 0 || len(ids) == 0 && id == a.DiscoveryRegion {
+			continue
+		}
+		if r.missing++; r.missing >= confirmed || len(r.instances) == 0 && r.list.tried {
+			a.dropRegion(id)
+		} else {
+			a.hurry(r.list)
+		}
+	}
+	if len(a.regions) == 0 {
+		a.addRegion(a.DiscoveryRegion, now)
+	}
+}
+
+func (a *account) dropRegion(id string) {
+	r := a.regions[id]
+	for iid := range r.instances {
+		a.dropInstance(r, iid)
+	}
+	a.drop(r.list)
+	delete(a.regions, id)
+	a.metrics.forgetRegion(a.Name, id)
+}
+
+// mergeInstances takes the answer of GetInstanceList, or its failure.
+func (a *account) mergeInstances(o *object, list []api.Instance, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	r := a.regions[o.region]
+	if r == nil {
+		return
+	}
+	r.up = err == nil
+	if err != nil {
+		return
+	}
+	now := time.Now()
+	listed := map[string]bool{}
+	for _, info := range list {
+		if info.InstanceID == "" || !a.Instances.Match(info.InstanceID, info.Name) {
+			continue
+		}
+		listed[info.InstanceID] = true
+		i := r.instances[info.InstanceID]
+		if i == nil {
+			i = &instance{
+				view:   &Instance{Account: a.Name, RegionID: o.region, ID: info.InstanceID},
+				topics: map[string]*topic{}, groups: map[string]*group{},
+			}
+			r.instances[info.InstanceID] = i
+		}
+		i.missing = 0
+		config, err := info.Config()
+		if err != nil {
+			a.logger.Debug("instance configuration is unreadable", "region_id", o.region, "err", err)
+		}
+		i.change(func(v *Instance, at time.Time) { v.Info = Section[InstanceInfo]{InstanceInfo{info, config}, at} })
+		a.watchInstance(i, now)
+	}
+	for id, i := range r.instances {
+		if listed[id] {
+			continue
+		}
+		if i.missing++; i.missing >= confirmed {
+			a.dropInstance(r, id)
+		}
+	}
+}
+
+// statusReleased is the ServiceStatus of an instance that is listed still but
+// has nothing to ask about; statusAwaiting of one that was ordered only.
+const (
+	statusAwaiting = 0
+	statusReleased = 10
+)
+
+// watchInstance sees to it that what can be read of i is read.
+func (a *account) watchInstance(i *instance, now time.Time) {
+	info := i.view.Info.Data
+	if s := info.ServiceStatus; s != nil && (*s == statusReleased || *s == statusAwaiting) {
+		a.unwatchInstance(i)
+		return
+	}
+	want := func(o **object, s *source, yes bool) {
+		switch {
+		case yes && *o == nil:
+			*o = a.add(&object{source: s, region: i.view.RegionID, instance: i.view.ID}, now)
+		case !yes && *o != nil:
+			a.drop(*o)
+			*o = nil
+		}
+	}
+	// Serverless and Confluent instances have no quota to tip.
+	want(&i.quota, srcQuota, info.PaidType == nil || *info.PaidType == paidSubscription || *info.PaidType == paidAsYouGo)
+	want(&i.allowedIPs, srcAllowedIPs, true)
+	want(&i.topicList, srcTopics, true)
+	want(&i.groupList, srcGroups, true)
+}
+
+// unwatchInstance stops reading of i but keeps i itself.
+func (a *account) unwatchInstance(i *instance) {
+	for _, o := range []**object{&i.quota, &i.allowedIPs, &i.topicList, &i.groupList} {
+		a.drop(*o)
+		*o = nil
+	}
+	for name := range i.topics {
+		a.dropTopic(i, name)
+	}
+	for name := range i.groups {
+		a.dropGroup(i, name)
+	}
+}
+
+func (a *account) dropInstance(r *region, id string) {
+	a.unwatchInstance(r.instances[id])
+	delete(r.instances, id)
+}
+
+// mergeTopics takes a complete listing of topics.
+func (a *account) mergeTopics(o *object, list []api.Topic) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	i := a.instance(o)
+	if i == nil {
+		return
+	}
+	now := time.Now()
+	totals := TopicTotals{Topics: int64(len(list))}
+	listed := map[string]bool{}
+	for _, info := range list {
+		totals.Partitions += info.PartitionNum
+		if info.Topic == "" || !a.config.Topics.Match(info.Topic) {
+			continue
+		}
+		listed[info.Topic] = true
+		t := i.topics[info.Topic]
+		if t == nil {
+			t = &topic{view: &Topic{}}
+			i.topics[info.Topic] = t
+			t.status = a.add(&object{source: srcStatus, region: o.region, instance: o.instance, name: info.Topic}, now)
+		}
+		t.missing = 0
+		v := *t.view
+		v.Info = Section[api.Topic]{info, now}
+		t.view = &v
+	}
+	i.change(func(v *Instance, at time.Time) { v.TopicList = Section[TopicTotals]{totals, at} })
+	i.dirty = true
+	for name, t := range i.topics {
+		if listed[name] {
+			continue
+		}
+		if t.missing++; t.missing >= confirmed || a.unknownToCloud(t.status) {
+			a.dropTopic(i, name)
+		} else {
+			a.hurry(t.status)
+		}
+	}
+}
+
+// unknownToCloud reports whether the cloud itself said, when asked for the
+// object, that it does not exist.
+func (a *account) unknownToCloud(o *object) bool {
+	var e *api.Error
+	return errors.As(o.err, &e) && e.Class == api.NotFound
+}
+
+func (a *account) dropTopic(i *instance, name string) {
+	a.drop(i.topics[name].status)
+	delete(i.topics, name)
+	i.dirty = true
+}
+
+// mergeGroups takes a complete listing of consumer groups. A group whose
+// consumers all died is listed still, and stays.
+func (a *account) mergeGroups(o *object, list []api.ConsumerGroup) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	i := a.instance(o)
+	if i == nil {
+		return
+	}
+	now := time.Now()
+	listed := map[string]bool{}
+	for _, info := range list {
+		if info.ConsumerID == "" || !a.config.ConsumerGroups.Match(info.ConsumerID) {
+			continue
+		}
+		listed[info.ConsumerID] = true
+		g := i.groups[info.ConsumerID]
+		if g == nil {
+			g = &group{view: &ConsumerGroup{}}
+			i.groups[info.ConsumerID] = g
+			g.progress = a.add(&object{source: srcProgress, region: o.region, instance: o.instance, name: info.ConsumerID}, now)
+		}
+		g.missing = 0
+		v := *g.view
+		v.Info = Section[api.ConsumerGroup]{info, now}
+		g.view = &v
+	}
+	i.change(func(v *Instance, at time.Time) { v.GroupList = Section[int]{len(list), at} })
+	i.dirty = true
+	for name, g := range i.groups {
+		if listed[name] {
+			continue
+		}
+		if g.missing++; g.missing >= confirmed || a.unknownToCloud(g.progress) {
+			a.dropGroup(i, name)
+		} else {
+			a.hurry(g.progress)
+		}
+	}
+}
+
+func (a *account) dropGroup(i *instance, name string) {
+	a.drop(i.groups[name].progress)
+	delete(i.groups, name)
+	i.dirty = true
+}
+
+// mergeTopicStatus takes the offsets of a topic.
+func (a *account) mergeTopicStatus(o *object, r api.TopicStatus) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	i, t := a.topic(o)
+	if t == nil {
+		return
+	}
+	now := time.Now()
+	offsets := TopicOffsets{LastMessage: r.TopicStatus.LastTimeStamp}
+	ends := make([]LogEnd, 0, len(r.TopicStatus.Offsets))
+	for _, p := range r.TopicStatus.Offsets {
+		if p.MaxOffset < 0 || p.MinOffset < 0 {
+			continue
+		}
+		offsets.Partitions = append(offsets.Partitions, PartitionOffsets{p.Partition, p.MinOffset, p.MaxOffset})
+		ends = append(ends, LogEnd{p.Partition, p.MaxOffset, now})
+	}
+	offsets.Partitions = sorted(offsets.Partitions, func(p PartitionOffsets) int32 { return p.Partition })
+	v := *t.view
+	v.Status = Section[TopicOffsets]{offsets, now}
+	t.view = &v
+	t.sample(ends, now)
+	i.dirty = true
+}
+
+// mergeProgress takes the progress of a group, and with it the log ends of
+// its topics.
+func (a *account) mergeProgress(o *object, r api.ConsumerProgress) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	i := a.instance(o)
+	if i == nil || i.groups[o.name] == nil {
+		return
+	}
+	g, now := i.groups[o.name], time.Now()
+	next := GroupProgress{MembersKnown: r.Progress.State != nil}
+	members := map[string]bool{}
+	for _, tp := range r.Progress.Topics {
+		for _, p := range tp.Offsets {
+			if p.MemberID != "" {
+				members[p.MemberID] = true
+			}
+		}
+		if !a.config.Topics.Match(tp.Topic) {
+			continue
+		}
+		prev := g.view.Progress.Data.topic(tp.Topic)
+		next.Topics = append(next.Topics, groupTopic(prev, tp, g.view.Progress.At, now))
+		if t := i.topics[tp.Topic]; t != nil {
+			a.takeLogEnds(t, tp, now)
+		}
+	}
+	next.Topics = sorted(next.Topics, func(t GroupTopic) string { return t.Topic })
+	next.Members = len(members)
+	next.MembersKnown = next.MembersKnown || len(members) > 0
+	v := *g.view
+	v.Progress = Section[GroupProgress]{next, now}
+	g.view = &v
+	i.dirty = true
+}
+
+// takeLogEnds uses the newest offsets in a group's progress, which spares
+// GetTopicStatus on its topics. They count as the topic's only when all of
+// its partitions are there.
+func (a *account) takeLogEnds(t *topic, tp api.TopicProgress, now time.Time) {
+	ends := make([]LogEnd, 0, len(tp.Offsets))
+	for _, p := range tp.Offsets {
+		if p.BrokerOffset >= 0 {
+			ends = append(ends, LogEnd{p.Partition, p.BrokerOffset, now})
+		}
+	}
+	t.sample(ends, now)
+	if int64(len(ends)) < t.view.Info.Data.PartitionNum {
+		return
+	}
+	first := t.consumed.IsZero()
+	t.consumed = now
+	if first && t.status.index >= 0 {
+		a.reschedule(t.status, t.status.since().Add(jitter(a.interval(t.status))))
+	}
+}
+
+// topic returns the progress on the topic of that name, nil for none.
+func (p *GroupProgress) topic(name string) *GroupTopic {
+	i, ok := slices.BinarySearchFunc(p.Topics, name, func(t GroupTopic, name string) int { return cmp.Compare(t.Topic, name) })
+	if !ok {
+		return nil
+	}
+	return &p.Topics[i]
+}
+
+// groupTopic makes the record of a poll of one topic; prev is that of the
+// poll before, at prevAt.
+func groupTopic(prev *GroupTopic, tp api.TopicProgress, prevAt, now time.Time) GroupTopic {
+	t := GroupTopic{Topic: tp.Topic, Partitions: make([]GroupPartition, 0, len(tp.Offsets))}
+	consumed, common := int64(0), 0
+	for _, p := range tp.Offsets {
+		var before *GroupPartition
+		if prev != nil {
+			before = prev.partition(p.Partition)
+		}
+		next := observe(before, p.Partition, p.ConsumerOffset, p.BrokerOffset, p.LastTimestamp, now)
+		if before != nil && before.committed() && next.committed() {
+			consumed += next.Committed - before.Committed
+			common++
+		}
+		t.Partitions = append(t.Partitions, next)
+	}
+	t.Partitions = sorted(t.Partitions, func(p GroupPartition) int32 { return p.Partition })
+	if elapsed := now.Sub(prevAt).Seconds(); common > 0 && consumed >= 0 && elapsed > 0 {
+		t.Consumed = Rate{float64(consumed) / elapsed, true}
+	}
+	return t
+}
+
+func (t *GroupTopic) partition(n int32) *GroupPartition {
+	i, ok := slices.BinarySearchFunc(t.Partitions, n, func(p GroupPartition, n int32) int { return cmp.Compare(p.Partition, n) })
+	if !ok {
+		return nil
+	}
+	return &t.Partitions[i]
+}
+
+// offsetSample is the sum of all log ends of a topic at one moment.
+type offsetSample struct {
+	sum        int64
+	partitions int
+	at         time.Time
+}
+
+// minRateWindow keeps two groups that are read one after the other from making
+// a rate over a blink.
+const minRateWindow = 5 * time.Second
+
+// sample takes log ends of one moment.
+func (t *topic) sample(ends []LogEnd, now time.Time) {
+	ends = sorted(ends, func(e LogEnd) int32 { return e.Partition })
+	v := *t.view
+	v.Newest = mergeLogEnds(v.Newest, ends)
+	sum := int64(0)
+	for _, e := range ends {
+		sum += e.Offset
+	}
+	whole := len(ends) > 0 && int64(len(ends)) >= v.Info.Data.PartitionNum
+	if whole && now.Sub(t.samples[0].at) >= minRateWindow {
+		t.samples[1], t.samples[0] = t.samples[0], offsetSample{sum, len(ends), now}
+		v.Produced = rate(t.samples[1], t.samples[0])
+	}
+	t.view = &v
+}
+
+// rate is known when both samples are of the same partitions and none went
+// backwards, as they do when a topic is created anew.
+func rate(from, to offsetSample) Rate {
+	if from.partitions != to.partitions || to.sum < from.sum {
+		return Rate{}
+	}
+	return Rate{float64(to.sum-from.sum) / to.at.Sub(from.at).Seconds(), true}
+}
+
+// mergeLogEnds returns old with the samples of now in it; both sorted.
+func mergeLogEnds(old, now []LogEnd) []LogEnd {
+	if len(old) == 0 {
+		return now
+	}
+	m := make(map[int32]LogEnd, len(old)+len(now))
+	for _, e := range old {
+		m[e.Partition] = e
+	}
+	for _, e := range now {
+		m[e.Partition] = e
+	}
+	return sorted(slices.Collect(maps.Values(m)), func(e LogEnd) int32 { return e.Partition })
+}
+
+// sorted sorts s by key and drops what repeats a key: an answer that names a
+// partition twice must not spoil the page with a duplicate series.
+func sorted[T any, K cmp.Ordered](s []T, key func(T) K) []T {
+	slices.SortStableFunc(s, func(x, y T) int { return cmp.Compare(key(x), key(y)) })
+	return slices.CompactFunc(s, func(x, y T) bool { return key(x) == key(y) })
+}

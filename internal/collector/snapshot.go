@@ -1,0 +1,203 @@
+package collector
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
+)
+
+// Section is the last good answer of a source about an object, with its date.
+// Sections are immutable: a new answer makes a new section.
+type Section[T any] struct {
+	Data T
+	At   time.Time // when Data was answered; zero: never
+}
+
+// fresh reports whether the section has data that are younger than ttl.
+func (s Section[T]) fresh(now time.Time, ttl time.Duration) bool {
+	return !s.At.IsZero() && now.Sub(s.At) <= ttl
+}
+
+// Snapshot is what is known at one moment. It is immutable, but for nothing
+// but its own slices: the objects in it are shared with later snapshots.
+type Snapshot struct {
+	At        time.Time
+	Regions   []*Region
+	Instances []*Instance
+	Sources   []SourceState
+}
+
+// Region is a region of an account.
+type Region struct {
+	Account   string
+	ID        string
+	Tried     bool // GetInstanceList was answered or failed at least once
+	Up        bool // the last GetInstanceList succeeded
+	Instances int
+}
+
+// Instance is a cloud instance with its topics and groups, both sorted by
+// name.
+type Instance struct {
+	Account  string
+	RegionID string
+	ID       string
+
+	Info       Section[InstanceInfo]
+	Quota      Section[api.Quota]
+	AllowedIPs Section[api.AllowedIPs]
+	TopicList  Section[TopicTotals]
+	GroupList  Section[int] // how many consumer groups exist, filtered out or not
+	Topics     []*Topic
+	Groups     []*ConsumerGroup
+}
+
+// InstanceInfo is an instance of GetInstanceList with its AllConfig decoded.
+type InstanceInfo struct {
+	api.Instance
+	Config map[string]string
+}
+
+// TopicTotals counts all topics of an instance, filtered out or not.
+type TopicTotals struct{ Topics, Partitions int64 }
+
+// Topic is a topic of an instance.
+type Topic struct {
+	Info   Section[api.Topic]
+	Status Section[TopicOffsets] // GetTopicStatus
+	// Newest are the log ends by partition, sorted; each the latest sample of
+	// any source.
+	Newest []LogEnd
+	// Produced is the rate between our last two samples of all partitions.
+	Produced Rate
+}
+
+// Name returns the topic's name.
+func (t *Topic) Name() string { return t.Info.Data.Topic }
+
+// LogEnd is a sample of the newest offset of a partition: the offset that the
+// next message gets.
+type LogEnd struct {
+	Partition int32
+	Offset    int64
+	At        time.Time
+}
+
+// TopicOffsets are the answer of GetTopicStatus, partitions sorted.
+type TopicOffsets struct {
+	LastMessage int64 // Unix ms; 0 or less: none
+	Partitions  []PartitionOffsets
+}
+
+// PartitionOffsets are the span of a partition: the oldest offset still there
+// and the log end.
+type PartitionOffsets struct {
+	Partition      int32
+	Oldest, Newest int64
+}
+
+// Rate is a rate in messages per second between our last two samples.
+type Rate struct {
+	PerSecond float64
+	Known     bool // there are two samples and nothing went backwards
+}
+
+// ConsumerGroup is a consumer group of an instance.
+type ConsumerGroup struct {
+	Info     Section[api.ConsumerGroup]
+	Progress Section[GroupProgress]
+}
+
+// Name returns the group's name.
+func (g *ConsumerGroup) Name() string { return g.Info.Data.ConsumerID }
+
+// GroupProgress is the answer of GetConsumerProgress, topics sorted.
+type GroupProgress struct {
+	Members      int
+	MembersKnown bool // older editions of the service do not tell
+	Topics       []GroupTopic
+}
+
+// GroupTopic is a group's progress on a topic, partitions sorted.
+type GroupTopic struct {
+	Topic      string
+	Consumed   Rate
+	Partitions []GroupPartition
+}
+
+// SourceState sums a source of a region up.
+type SourceState struct {
+	Account     string
+	RegionID    string
+	Source      string
+	Objects     int
+	Oldest      time.Time // of the oldest object: its last success, else when it became known
+	LastSuccess time.Time // zero: never
+	Err         error     // of the last failed read that was not followed by a success; nil: none
+	ErrAt       time.Time
+}
+
+// Snapshot returns what is known now.
+func (c *Collector) Snapshot() *Snapshot {
+	s := &Snapshot{At: time.Now()}
+	for _, a := range c.accounts {
+		a.snapshot(s)
+	}
+	return s
+}
+
+// snapshot adds the account to s.
+func (a *account) snapshot(s *Snapshot) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, id := range sortedKeys(a.regions) {
+		r := a.regions[id]
+		s.Regions = append(s.Regions, &Region{Account: a.Name, ID: id, Tried: r.list.tried, Up: r.up, Instances: len(r.instances)})
+		for _, iid := range sortedKeys(r.instances) {
+			s.Instances = append(s.Instances, r.instances[iid].publish())
+		}
+	}
+	a.sourceStates(s)
+}
+
+// sourceStates sums the objects of every source and region up. Called with
+// a.mu held.
+func (a *account) sourceStates(s *Snapshot) {
+	type key struct{ region, source string }
+	states := map[key]*SourceState{}
+	for o := range a.objects {
+		k := key{o.region, o.source.name}
+		st := states[k]
+		if st == nil {
+			st = &SourceState{Account: a.Name, RegionID: o.region, Source: o.source.name, Oldest: o.since()}
+			states[k] = st
+		}
+		st.Objects++
+		if o.since().Before(st.Oldest) {
+			st.Oldest = o.since()
+		}
+		if o.at.After(st.LastSuccess) {
+			st.LastSuccess = o.at
+		}
+		if o.err != nil && o.errAt.After(st.ErrAt) {
+			st.Err, st.ErrAt = o.err, o.errAt
+		}
+	}
+	for _, st := range states {
+		s.Sources = append(s.Sources, *st)
+	}
+	slices.SortFunc(s.Sources, func(x, y SourceState) int {
+		return cmp.Or(cmp.Compare(x.Account, y.Account), cmp.Compare(x.RegionID, y.RegionID), cmp.Compare(x.Source, y.Source))
+	})
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,110 @@
+package collector
+
+import (
+	"context"
+	"time"
+
+	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
+)
+
+// source is a kind of object that is read with one action.
+type source struct {
+	name     string // value of the source label and key in the configuration
+	action   string
+	interval time.Duration // default cadence
+	ttl      time.Duration // default life of what cannot be read
+	timeout  time.Duration // of one read, retries and pages included
+	read     func(context.Context, *account, *object) error
+}
+
+const (
+	readTimeout = 2 * time.Minute
+	listTimeout = 10 * time.Minute
+)
+
+// The sources. Newest offsets of consumed topics come with the progress of
+// their groups, so topic_status is for topics nobody consumes and, at a slower
+// pace, for oldest offsets.
+var (
+	srcRegions    = &source{"regions", "GetAllInstanceIdList", time.Hour, 24 * time.Hour, readTimeout, readRegions}
+	srcInstances  = &source{"instances", "GetInstanceList", time.Minute, 15 * time.Minute, readTimeout, readInstances}
+	srcQuota      = &source{"quota", "GetQuotaTip", 10 * time.Minute, time.Hour, readTimeout, readQuota}
+	srcAllowedIPs = &source{"allowed_ips", "GetAllowedIpList", 5 * time.Minute, time.Hour, readTimeout, readAllowedIPs}
+	srcTopics     = &source{"topics", "GetTopicList", 2 * time.Minute, 15 * time.Minute, listTimeout, readTopics}
+	srcStatus     = &source{"topic_status", "GetTopicStatus", time.Minute, 15 * time.Minute, readTimeout, readTopicStatus}
+	srcGroups     = &source{"consumer_groups", "GetConsumerList", 2 * time.Minute, 15 * time.Minute, listTimeout, readGroups}
+	srcProgress   = &source{"consumer_group_progress", "GetConsumerProgress", 30 * time.Second, 15 * time.Minute, readTimeout, readProgress}
+)
+
+func sources() []*source {
+	return []*source{srcRegions, srcInstances, srcQuota, srcAllowedIPs, srcTopics, srcStatus, srcGroups, srcProgress}
+}
+
+// consumedFactor slows topic_status down for topics whose log ends come with
+// the progress of a group.
+const consumedFactor = 5
+
+func readRegions(ctx context.Context, a *account, _ *object) error {
+	r, err := api.Call(ctx, a.Client, api.GetAllInstanceIdList{RegionID: a.DiscoveryRegion})
+	if err != nil {
+		return err
+	}
+	a.mergeRegions(r.ByRegion)
+	return nil
+}
+
+func readInstances(ctx context.Context, a *account, o *object) error {
+	r, err := api.Call(ctx, a.Client, api.GetInstanceList{RegionID: o.region})
+	a.mergeInstances(o, r.Instances, err)
+	return err
+}
+
+func readQuota(ctx context.Context, a *account, o *object) error {
+	r, err := api.Call(ctx, a.Client, api.GetQuotaTip{RegionID: o.region, InstanceID: o.instance})
+	if err == nil {
+		a.update(o, func(i *Instance, at time.Time) { i.Quota = Section[api.Quota]{r, at} })
+	}
+	return err
+}
+
+func readAllowedIPs(ctx context.Context, a *account, o *object) error {
+	r, err := api.Call(ctx, a.Client, api.GetAllowedIpList{RegionID: o.region, InstanceID: o.instance})
+	if err == nil {
+		a.update(o, func(i *Instance, at time.Time) { i.AllowedIPs = Section[api.AllowedIPs]{r, at} })
+	}
+	return err
+}
+
+func readTopics(ctx context.Context, a *account, o *object) error {
+	topics, err := api.ListTopics(ctx, a.Client, api.GetTopicList{RegionID: o.region, InstanceID: o.instance})
+	if err == nil {
+		a.mergeTopics(o, topics)
+	}
+	return err
+}
+
+func readTopicStatus(ctx context.Context, a *account, o *object) error {
+	r, err := api.Call(ctx, a.Client, api.GetTopicStatus{RegionID: o.region, InstanceID: o.instance, Topic: o.name})
+	if err == nil {
+		a.mergeTopicStatus(o, r)
+	}
+	return err
+}
+
+func readGroups(ctx context.Context, a *account, o *object) error {
+	groups, err := api.ListConsumerGroups(ctx, a.Client, api.GetConsumerList{RegionID: o.region, InstanceID: o.instance})
+	if err == nil {
+		a.mergeGroups(o, groups)
+	}
+	return err
+}
+
+func readProgress(ctx context.Context, a *account, o *object) error {
+	r, err := api.Call(ctx, a.Client, api.GetConsumerProgress{
+		RegionID: o.region, InstanceID: o.instance, ConsumerID: o.name, HideLastTimestamp: a.config.HideLastTimestamp,
+	})
+	if err == nil {
+		a.mergeProgress(o, r)
+	}
+	return err
+}

@@ -1,0 +1,16 @@
+package collector
+
+import "time"
+
+// Status is what the landing page shows.
+type Status struct {
+	At      time.Time
+	Regions []*Region
+	Sources []SourceState
+}
+
+// Status returns the state of regions and sources now.
+func (c *Collector) Status() Status {
+	s := c.Snapshot()
+	return Status{At: s.At, Regions: s.Regions, Sources: s.Sources}
+}
