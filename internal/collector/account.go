@@ -22,6 +22,8 @@ type account struct {
 	ctx  context.Context //nolint:containedctx // of Run; queues that appear later start in it
 	work sync.WaitGroup  // every goroutine of Run
 
+	sources map[string]*source
+
 	mu         sync.Mutex
 	regions    map[string]*region
 	discovered *object // reads which regions there are; nil when they are given
@@ -68,11 +70,15 @@ type group struct {
 }
 
 func newAccount(o Account, config Config, logger *slog.Logger, m *Metrics) *account {
-	return &account{
+	a := &account{
 		Account: o, config: config, perRegion: o.PerRegion, logger: logger.With("account", o.Name), metrics: m,
 		regions: map[string]*region{}, objects: map[*object]struct{}{}, queues: map[queueKey]*queue{},
-		complaints: map[complaintKey]*complaint{}, ready: make(chan struct{}),
+		complaints: map[complaintKey]*complaint{}, ready: make(chan struct{}), sources: map[string]*source{},
 	}
+	for _, s := range sources() {
+		a.sources[s.name] = s
+	}
+	return a
 }
 
 // begin sets up what is read first. Regions that are not given are discovered;
@@ -87,7 +93,7 @@ func (a *account) begin() {
 		a.addRegion(id, now)
 	}
 	if len(a.Regions) == 0 {
-		a.discovered = a.add(&object{source: srcRegions}, now)
+		a.discovered = a.add(&object{source: a.sources[sourceRegions]}, now)
 		a.addRegion(a.DiscoveryRegion, now)
 	}
 }
@@ -96,7 +102,7 @@ func (a *account) addRegion(id string, due time.Time) *region {
 	r := a.regions[id]
 	if r == nil {
 		r = &region{instances: map[string]*instance{}}
-		r.list = a.add(&object{source: srcInstances, region: id}, due)
+		r.list = a.add(&object{source: a.sources[sourceInstances], region: id}, due)
 		a.metrics.watchRegion(a.Name, id)
 		a.regions[id] = r
 	}
@@ -136,7 +142,7 @@ func (a *account) checkReady() {
 // a group. Called with a.mu held.
 func (a *account) consumed(o *object) bool {
 	_, t := a.topic(o)
-	return t != nil && !t.consumed.IsZero() && time.Since(t.consumed) < time.Duration(a.config.Sources[srcProgress.name].TTL)
+	return t != nil && !t.consumed.IsZero() && time.Since(t.consumed) < time.Duration(a.config.Sources[sourceProgress].TTL)
 }
 
 // instance returns the instance of o; nil once it was dropped. Called with

@@ -155,7 +155,7 @@ func (a *account) takeOverInstance(old *instance) *instance {
 	for name, t := range old.topics {
 		if a.config.Topics.Match(name) {
 			n := *t
-			n.status = a.add(&object{source: srcStatus, region: view.RegionID, instance: view.ID, name: name}, now)
+			n.status = a.add(&object{source: a.sources[sourceTopicStatus], region: view.RegionID, instance: view.ID, name: name}, now)
 			a.resume(n.status, t.status)
 			i.topics[name] = &n
 		}
@@ -163,7 +163,7 @@ func (a *account) takeOverInstance(old *instance) *instance {
 	for name, g := range old.groups {
 		if a.config.ConsumerGroups.Match(name) {
 			n := *g
-			n.progress = a.add(&object{source: srcProgress, region: view.RegionID, instance: view.ID, name: name}, now)
+			n.progress = a.add(&object{source: a.sources[sourceProgress], region: view.RegionID, instance: view.ID, name: name}, now)
 			a.resume(n.progress, g.progress)
 			i.groups[name] = &n
 		}

@@ -69,19 +69,11 @@ type Source struct {
 
 // DefaultConfig returns what holds where the configuration says nothing.
 func DefaultConfig() Config {
-	source := func(interval, ttl time.Duration) Source {
-		return Source{Interval: model.Duration(interval), TTL: model.Duration(ttl)}
+	c := Config{Sources: map[string]Source{}}
+	for _, s := range sources() {
+		c.Sources[s.name] = Source{Interval: model.Duration(s.interval), TTL: model.Duration(s.ttl)}
 	}
-	return Config{Sources: map[string]Source{
-		"regions":                 source(time.Hour, 24*time.Hour),
-		"instances":               source(time.Minute, 15*time.Minute),
-		"quota":                   source(10*time.Minute, time.Hour),
-		"allowed_ips":             source(5*time.Minute, time.Hour),
-		"topics":                  source(2*time.Minute, 15*time.Minute),
-		"topic_status":            source(time.Minute, 15*time.Minute),
-		"consumer_groups":         source(2*time.Minute, 15*time.Minute),
-		"consumer_group_progress": source(30*time.Second, 15*time.Minute),
-	}}
+	return c
 }
 
 // Filter chooses by name. The zero value chooses everything.

@@ -40,7 +40,7 @@ type view struct {
 	instance string // id of the only instance to show; "" for all
 }
 
-func (v *view) ttl(s *source) time.Duration { return time.Duration(v.config.Sources[s.name].TTL) }
+func (v *view) ttl(source string) time.Duration { return time.Duration(v.config.Sources[source].TTL) }
 
 // Family describes a metric family, for documentation and checks.
 type Family struct {
@@ -177,7 +177,7 @@ var instanceEntity = entity[instanceView]{
 	labels: []string{"account", "region_id", "instance_id"},
 	each: func(v *view, yield func(instanceView, ...string)) {
 		v.eachInstance(func(i *Instance) {
-			if i.Info.fresh(v.At, v.ttl(srcInstances)) {
+			if i.Info.fresh(v.At, v.ttl(sourceInstances)) {
 				yield(instanceView{i, v}, i.Account, i.RegionID, i.ID)
 			}
 		})
@@ -234,7 +234,7 @@ var instanceEntity = entity[instanceView]{
 			i.showFlag(show, "enable.vpc_sasl_ssl")
 		}},
 		{"alikafka_instance_topics", nil, "Topics of the instance, filtered out or not.", func(i instanceView, show emit) {
-			if i.TopicList.fresh(i.v.At, i.v.ttl(srcTopics)) {
+			if i.TopicList.fresh(i.v.At, i.v.ttl(sourceTopics)) {
 				show(float64(i.TopicList.Data.Topics))
 			} else {
 				showInt(show, i.Info.Data.UsedTopicCount, 1)
@@ -247,7 +247,7 @@ var instanceEntity = entity[instanceView]{
 			switch q := i.quota(); {
 			case q != nil && q.QuotaData.PartitionUsed != nil:
 				showInt(show, q.QuotaData.PartitionUsed, 1)
-			case i.TopicList.fresh(i.v.At, i.v.ttl(srcTopics)):
+			case i.TopicList.fresh(i.v.At, i.v.ttl(sourceTopics)):
 				show(float64(i.TopicList.Data.Partitions))
 			default:
 				showInt(show, i.Info.Data.UsedPartitionCount, 1)
@@ -259,7 +259,7 @@ var instanceEntity = entity[instanceView]{
 			}
 		}},
 		{"alikafka_instance_consumer_groups", nil, "Consumer groups of the instance, filtered out or not.", func(i instanceView, show emit) {
-			if i.GroupList.fresh(i.v.At, i.v.ttl(srcGroups)) {
+			if i.GroupList.fresh(i.v.At, i.v.ttl(sourceGroups)) {
 				show(float64(i.GroupList.Data))
 			} else {
 				showInt(show, i.Info.Data.UsedGroupCount, 1)
@@ -290,7 +290,7 @@ func (v *view) eachInstance(f func(*Instance)) {
 }
 
 func (i instanceView) quota() *api.Quota {
-	if !i.Quota.fresh(i.v.At, i.v.ttl(srcQuota)) {
+	if !i.Quota.fresh(i.v.At, i.v.ttl(sourceQuota)) {
 		return nil
 	}
 	return &i.Quota.Data
@@ -308,7 +308,7 @@ func (i instanceView) showFlag(show emit, key string) {
 }
 
 func (i instanceView) eachAllowed(f func(network string, p api.AllowedPorts)) {
-	if !i.AllowedIPs.fresh(i.v.At, i.v.ttl(srcAllowedIPs)) {
+	if !i.AllowedIPs.fresh(i.v.At, i.v.ttl(sourceAllowedIPs)) {
 		return
 	}
 	each := func(network string, list []api.AllowedPorts) {

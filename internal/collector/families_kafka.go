@@ -48,13 +48,13 @@ var topicEntity = entity[topicView]{
 					last = e.At
 				}
 			}
-			if !last.IsZero() && t.v.At.Sub(last) <= t.v.ttl(srcStatus) {
+			if !last.IsZero() && t.v.At.Sub(last) <= t.v.ttl(sourceTopicStatus) {
 				show(unixSeconds(last))
 			}
 		}},
 		{"alikafka_topic_produced_messages_per_second", nil, "Messages produced per second between our last two samples of all partitions; use it rather than rate() over uneven polls.",
 			func(t topicView, show emit) {
-				if t.Produced.Known && len(t.Newest) > 0 && t.v.At.Sub(t.Newest[0].At) <= t.v.ttl(srcStatus) {
+				if t.Produced.Known && len(t.Newest) > 0 && t.v.At.Sub(t.Newest[0].At) <= t.v.ttl(sourceTopicStatus) {
 					show(t.Produced.PerSecond)
 				}
 			}},
@@ -66,14 +66,14 @@ var topicStatuses = enum{0: "in_service", 1: "frozen", 2: "paused"}
 func (v *view) eachTopic(f func(*Instance, *Topic)) {
 	v.eachInstance(func(i *Instance) {
 		for _, t := range i.Topics {
-			if t.Info.fresh(v.At, v.ttl(srcTopics)) {
+			if t.Info.fresh(v.At, v.ttl(sourceTopics)) {
 				f(i, t)
 			}
 		}
 	})
 }
 
-func (t topicView) statusFresh() bool { return t.Status.fresh(t.v.At, t.v.ttl(srcStatus)) }
+func (t topicView) statusFresh() bool { return t.Status.fresh(t.v.At, t.v.ttl(sourceTopicStatus)) }
 
 // partitionView is a partition; Newest or Oldest may be unknown.
 type partitionView struct {
@@ -86,11 +86,11 @@ var partitionEntity = entity[partitionView]{
 	each: func(v *view, yield func(partitionView, ...string)) {
 		v.eachTopic(func(i *Instance, t *Topic) {
 			for _, e := range t.Newest {
-				if v.At.Sub(e.At) <= v.ttl(srcStatus) {
+				if v.At.Sub(e.At) <= v.ttl(sourceTopicStatus) {
 					yield(partitionView{newest: e.Offset, newestKnown: true}, i.Account, i.RegionID, i.ID, t.Name(), partitionLabel(e.Partition))
 				}
 			}
-			if !t.Status.fresh(v.At, v.ttl(srcStatus)) {
+			if !t.Status.fresh(v.At, v.ttl(sourceTopicStatus)) {
 				return
 			}
 			for _, p := range t.Status.Data.Partitions {
@@ -119,7 +119,7 @@ type groupView struct {
 	v *view
 }
 
-func (g groupView) fresh() bool { return g.Progress.fresh(g.v.At, g.v.ttl(srcProgress)) }
+func (g groupView) fresh() bool { return g.Progress.fresh(g.v.At, g.v.ttl(sourceProgress)) }
 
 var groupEntity = entity[groupView]{
 	labels: []string{"account", "region_id", "instance_id", "consumer_group"},
@@ -163,7 +163,7 @@ var groupEntity = entity[groupView]{
 func (v *view) eachGroup(f func(*Instance, *ConsumerGroup)) {
 	v.eachInstance(func(i *Instance) {
 		for _, g := range i.Groups {
-			if g.Info.fresh(v.At, v.ttl(srcGroups)) {
+			if g.Info.fresh(v.At, v.ttl(sourceGroups)) {
 				f(i, g)
 			}
 		}

@@ -111,20 +111,20 @@ func (a *account) watchInstance(i *instance, now time.Time) {
 		a.unwatchInstance(i)
 		return
 	}
-	want := func(o **object, s *source, yes bool) {
+	want := func(o **object, source string, yes bool) {
 		switch {
 		case yes && *o == nil:
-			*o = a.add(&object{source: s, region: i.view.RegionID, instance: i.view.ID}, now)
+			*o = a.add(&object{source: a.sources[source], region: i.view.RegionID, instance: i.view.ID}, now)
 		case !yes && *o != nil:
 			a.drop(*o)
 			*o = nil
 		}
 	}
 	// Serverless and Confluent instances have no quota to tip.
-	want(&i.quota, srcQuota, info.PaidType == nil || *info.PaidType == paidSubscription || *info.PaidType == paidAsYouGo)
-	want(&i.allowedIPs, srcAllowedIPs, true)
-	want(&i.topicList, srcTopics, true)
-	want(&i.groupList, srcGroups, true)
+	want(&i.quota, sourceQuota, info.PaidType == nil || *info.PaidType == paidSubscription || *info.PaidType == paidAsYouGo)
+	want(&i.allowedIPs, sourceAllowedIPs, true)
+	want(&i.topicList, sourceTopics, true)
+	want(&i.groupList, sourceGroups, true)
 }
 
 // unwatchInstance stops reading of i but keeps i itself.
@@ -167,7 +167,7 @@ func (a *account) mergeTopics(o *object, list []api.Topic) {
 		if t == nil {
 			t = &topic{view: &Topic{}}
 			i.topics[info.Topic] = t
-			t.status = a.add(&object{source: srcStatus, region: o.region, instance: o.instance, name: info.Topic}, now)
+			t.status = a.add(&object{source: a.sources[sourceTopicStatus], region: o.region, instance: o.instance, name: info.Topic}, now)
 		}
 		t.missing = 0
 		v := *t.view
@@ -221,7 +221,7 @@ func (a *account) mergeGroups(o *object, list []api.ConsumerGroup) {
 		if g == nil {
 			g = &group{view: &ConsumerGroup{}}
 			i.groups[info.ConsumerID] = g
-			g.progress = a.add(&object{source: srcProgress, region: o.region, instance: o.instance, name: info.ConsumerID}, now)
+			g.progress = a.add(&object{source: a.sources[sourceProgress], region: o.region, instance: o.instance, name: info.ConsumerID}, now)
 		}
 		g.missing = 0
 		v := *g.view

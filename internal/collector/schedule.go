@@ -235,7 +235,7 @@ func (a *account) plan(q *queue, o *object, start time.Time) {
 // interval is the cadence of o.
 func (a *account) interval(o *object) time.Duration {
 	d := time.Duration(a.config.Sources[o.source.name].Interval)
-	if o.source == srcStatus && a.consumed(o) {
+	if o.source.name == sourceTopicStatus && a.consumed(o) {
 		d *= consumedFactor
 	}
 	return d

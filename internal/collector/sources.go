@@ -2,6 +2,7 @@ package collector
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
@@ -22,22 +23,32 @@ const (
 	listTimeout = 10 * time.Minute
 )
 
-// The sources. Newest offsets of consumed topics come with the progress of
-// their groups, so topic_status is for topics nobody consumes and, at a slower
-// pace, for oldest offsets.
-var (
-	srcRegions    = &source{"regions", "GetAllInstanceIdList", time.Hour, 24 * time.Hour, readTimeout, readRegions}
-	srcInstances  = &source{"instances", "GetInstanceList", time.Minute, 15 * time.Minute, readTimeout, readInstances}
-	srcQuota      = &source{"quota", "GetQuotaTip", 10 * time.Minute, time.Hour, readTimeout, readQuota}
-	srcAllowedIPs = &source{"allowed_ips", "GetAllowedIpList", 5 * time.Minute, time.Hour, readTimeout, readAllowedIPs}
-	srcTopics     = &source{"topics", "GetTopicList", 2 * time.Minute, 15 * time.Minute, listTimeout, readTopics}
-	srcStatus     = &source{"topic_status", "GetTopicStatus", time.Minute, 15 * time.Minute, readTimeout, readTopicStatus}
-	srcGroups     = &source{"consumer_groups", "GetConsumerList", 2 * time.Minute, 15 * time.Minute, listTimeout, readGroups}
-	srcProgress   = &source{"consumer_group_progress", "GetConsumerProgress", 30 * time.Second, 15 * time.Minute, readTimeout, readProgress}
+// Names of the sources, as users see them.
+const (
+	sourceRegions     = "regions"
+	sourceInstances   = "instances"
+	sourceQuota       = "quota"
+	sourceAllowedIPs  = "allowed_ips"
+	sourceTopics      = "topics"
+	sourceTopicStatus = "topic_status"
+	sourceGroups      = "consumer_groups"
+	sourceProgress    = "consumer_group_progress"
 )
 
+// sources is the table of sources. Newest offsets of consumed topics come with
+// the progress of their groups, so topic_status is for topics nobody consumes
+// and, at a slower pace, for oldest offsets.
 func sources() []*source {
-	return []*source{srcRegions, srcInstances, srcQuota, srcAllowedIPs, srcTopics, srcStatus, srcGroups, srcProgress}
+	return []*source{
+		{sourceRegions, "GetAllInstanceIdList", time.Hour, 24 * time.Hour, readTimeout, readRegions},
+		{sourceInstances, "GetInstanceList", time.Minute, 15 * time.Minute, readTimeout, readInstances},
+		{sourceQuota, "GetQuotaTip", 10 * time.Minute, time.Hour, readTimeout, readQuota},
+		{sourceAllowedIPs, "GetAllowedIpList", 5 * time.Minute, time.Hour, readTimeout, readAllowedIPs},
+		{sourceTopics, "GetTopicList", 2 * time.Minute, 15 * time.Minute, listTimeout, readTopics},
+		{sourceTopicStatus, "GetTopicStatus", time.Minute, 15 * time.Minute, readTimeout, readTopicStatus},
+		{sourceGroups, "GetConsumerList", 2 * time.Minute, 15 * time.Minute, listTimeout, readGroups},
+		{sourceProgress, "GetConsumerProgress", 30 * time.Second, 15 * time.Minute, readTimeout, readProgress},
+	}
 }
 
 // consumedFactor slows topic_status down for topics whose log ends come with
@@ -103,8 +114,15 @@ func readProgress(ctx context.Context, a *account, o *object) error {
 	r, err := api.Call(ctx, a.Client, api.GetConsumerProgress{
 		RegionID: o.region, InstanceID: o.instance, ConsumerID: o.name, HideLastTimestamp: a.config.HideLastTimestamp,
 	})
+	var e *api.Error
+	if errors.As(err, &e) && e.Code == codeNeverRunning {
+		err = nil // an answer: the group exists and has committed nothing
+	}
 	if err == nil {
 		a.mergeProgress(o, r)
 	}
 	return err
 }
+
+// codeNeverRunning is answered for a group that was created but never used.
+const codeNeverRunning = "BIZ_CONSUMER_NEVER_RUNNING"
