@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
@@ -55,12 +56,11 @@ func parse(file string, data []byte) (*Config, error) {
 	}
 	c := Default()
 	d := decoder{lines: map[string]int{}}
-	if d.document(data, c) {
+	if d.document(data, reflect.ValueOf(c).Elem()) {
 		c.validate(&d)
 	}
 	if len(d.mistakes) > 0 {
-		d.sort()
-		return nil, &Error{File: file, Mistakes: d.mistakes}
+		return nil, d.failure(file)
 	}
 	return c, nil
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"encoding"
 	"errors"
 	"fmt"
@@ -36,14 +37,14 @@ type decoder struct {
 // maxVisits bounds the values of a file after its aliases are expanded.
 const maxVisits = 200_000
 
-// document decodes the only document of data into c. It returns false when
+// document decodes the only document of data into v. It returns false when
 // there is nothing whose content could be judged.
-func (d *decoder) document(data []byte, c *Config) bool {
+func (d *decoder) document(data []byte, v reflect.Value) bool {
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	var doc yaml.Node
 	if err := dec.Decode(&doc); err != nil {
 		if errors.Is(err, io.EOF) {
-			d.mistake("", 0, "empty: at least one account is required")
+			d.mistake("", 0, "empty")
 		} else {
 			d.syntax(err)
 		}
@@ -59,10 +60,10 @@ func (d *decoder) document(data []byte, c *Config) bool {
 	}
 	root := doc.Content[0]
 	if isNull(root) {
-		d.mistake("", 0, "empty: at least one account is required")
+		d.mistake("", 0, "empty")
 		return false
 	}
-	d.value("", root, reflect.ValueOf(c).Elem())
+	d.value("", root, v)
 	d.misshapen = len(d.mistakes)
 	return d.visits <= maxVisits && root.Kind == yaml.MappingNode
 }
@@ -418,7 +419,10 @@ func (d *decoder) line(path string) int {
 	return 0
 }
 
-// sort puts the mistakes in the order of the file.
-func (d *decoder) sort() {
-	slices.SortStableFunc(d.mistakes, func(a, b Mistake) int { return a.Line - b.Line })
+// failure returns the mistakes in the order of the file.
+func (d *decoder) failure(file string) error {
+	slices.SortStableFunc(d.mistakes, func(a, b Mistake) int {
+		return cmp.Or(a.Line-b.Line, strings.Compare(a.Path, b.Path))
+	})
+	return &Error{File: file, Mistakes: d.mistakes}
 }

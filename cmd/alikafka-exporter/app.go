@@ -1,0 +1,304 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	versioncollector "github.com/prometheus/client_golang/prometheus/collectors/version"
+	"github.com/prometheus/common/version"
+	"github.com/prometheus/exporter-toolkit/web"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/config"
+)
+
+// stopWait bounds each step of the shutdown, which has two: requests that are
+// being answered, then polling.
+const stopWait = 2 * time.Second
+
+// app is the exporter: open listeners, pages, and the life that is polling
+// now. What has to outlive a reload is here, everything else in the life.
+type app struct {
+	flags     *webFlags
+	load      func() (*config.Config, error)
+	log       *slog.Logger
+	registry  *prometheus.Registry
+	metrics   *collector.Metrics
+	source    *api.SourceLimit
+	listeners []net.Listener
+
+	current   atomic.Pointer[life]
+	reloading sync.Mutex              // one reload at a time; guards what follows
+	limiters  map[string]*api.Limiter // by account
+	stopped   bool
+}
+
+// newApp loads the configuration and opens the listeners.
+func newApp(ctx context.Context, log *slog.Logger, flags *webFlags, load func() (*config.Config, error)) (*app, error) {
+	if err := flags.check(); err != nil {
+		return nil, err
+	}
+	c, err := load()
+	if err != nil {
+		return nil, fmt.Errorf("configuration:\n%w", err)
+	}
+	a := &app{
+		flags: flags, load: load, log: log,
+		registry: prometheus.NewRegistry(),
+		metrics:  collector.NewMetrics(),
+		source:   api.NewSourceLimit(c.RateLimits.PerSourceIP),
+		limiters: map[string]*api.Limiter{},
+	}
+	a.registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		versioncollector.NewCollector("alikafka_exporter"),
+		a.metrics,
+		families{a},
+	)
+	if err := a.adopt(c); err != nil {
+		return nil, err
+	}
+	if a.listeners, err = flags.open(ctx); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// run serves and polls until ctx ends or a listener fails, then stops in
+// order: listeners and requests first, then polling, then connections.
+func (a *app) run(ctx context.Context) error {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	a.current.Load().start(a.log)
+	g, ctx := errgroup.WithContext(ctx)
+	handler := a.handler()
+	for _, l := range a.listeners {
+		// A server for each: the toolkit wraps the handler of the one it is
+		// given.
+		server := a.server(handler)
+		g.Go(func() error {
+			return serveUntil(ctx, server, func() error { return web.Serve(l, server, a.flags.toolkit, a.log) })
+		})
+	}
+	if *a.flags.toolkit.WebSystemdSocket {
+		server := a.server(handler)
+		g.Go(func() error {
+			return serveUntil(ctx, server, func() error { return web.ListenAndServe(server, a.flags.toolkit, a.log) })
+		})
+	}
+	g.Go(func() error {
+		a.reloadOn(ctx, hangup)
+		return nil
+	})
+	err := g.Wait()
+	a.reloading.Lock()
+	defer a.reloading.Unlock()
+	a.stopped = true
+	return errors.Join(err, a.current.Load().stop())
+}
+
+// server returns a server with the time limits of the telemetry listener.
+func (a *app) server(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+	}
+}
+
+// Time limits of our listeners. The longest answer is a scrape of a million
+// series over a slow line.
+const (
+	readHeaderTimeout = 10 * time.Second
+	readTimeout       = 30 * time.Second
+	writeTimeout      = time.Minute
+	idleTimeout       = 2 * time.Minute
+)
+
+// serveUntil runs serve until ctx ends, then closes the listener and lets
+// requests finish for a while.
+func serveUntil(ctx context.Context, server *http.Server, serve func() error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		if err := serve(); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	g.Go(func() error {
+		<-ctx.Done()
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWait)
+		defer cancel()
+		if server.Shutdown(grace) != nil {
+			_ = server.Close()
+		}
+		return nil
+	})
+	return g.Wait()
+}
+
+// reloadOn reloads on every signal until ctx ends.
+func (a *app) reloadOn(ctx context.Context, hangup <-chan os.Signal) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangup:
+			_ = a.reload() // it logs
+		}
+	}
+}
+
+// reload reads the configuration again and moves to a new life, which knows
+// what the old one knew. A configuration with a mistake changes nothing.
+func (a *app) reload() error {
+	a.reloading.Lock()
+	defer a.reloading.Unlock()
+	if a.stopped {
+		return errors.New("shutting down")
+	}
+	old := a.current.Load()
+	c, err := a.load()
+	if err == nil {
+		err = a.adopt(c)
+	}
+	if err != nil {
+		a.metrics.Configured(false)
+		a.log.Error("reload failed, the old configuration stays in force", "err", err)
+		return err
+	}
+	a.current.Load().start(a.log)
+	if err := old.stop(); err != nil {
+		a.log.Warn("old configuration", "err", err)
+	}
+	a.log.Info("configuration reloaded", "accounts", len(c.Accounts))
+	return nil
+}
+
+// adopt makes a life of a configuration and puts it in place of the current
+// one. On an error nothing has changed.
+func (a *app) adopt(c *config.Config) error {
+	next := &life{limiters: map[string]*api.Limiter{}, done: make(chan struct{})}
+	var accounts []collector.Account
+	for _, cfg := range c.Accounts {
+		credentials, err := cfg.Credentials.New()
+		if err != nil {
+			return fmt.Errorf("account %s: credentials: %w", cfg.Name, err)
+		}
+		limiter, ok := a.limiters[cfg.Name]
+		if !ok {
+			limiter = api.NewLimiter(c.RateLimits, a.source)
+		}
+		client, err := api.NewClient(api.Options{
+			Account: cfg.Name, Credentials: credentials, Limiter: limiter, Endpoints: cfg.Endpoints,
+			UserAgent: userAgent(), Observe: a.metrics.Observe,
+		})
+		if err != nil {
+			return fmt.Errorf("account %s: %w", cfg.Name, err)
+		}
+		next.limiters[cfg.Name] = limiter
+		next.clients = append(next.clients, client)
+		accounts = append(accounts, collector.Account{AccountConfig: cfg, Client: client, PerRegion: c.RateLimits.Scope == "region"})
+	}
+	o := collector.Options{Accounts: accounts, Config: c.Collect, Logger: a.log, Metrics: a.metrics}
+	if old := a.current.Load(); old != nil {
+		o.Previous = old.collector
+		next.ready = old.isReady()
+	}
+	next.collector = collector.New(o)
+	for name := range a.limiters {
+		if next.limiters[name] == nil {
+			a.metrics.Forget(name)
+		}
+	}
+	for name, limiter := range next.limiters {
+		limiter.Configure(c.RateLimits)
+		a.metrics.Watch(name, limiter)
+	}
+	a.limiters = next.limiters
+	a.current.Store(next)
+	a.metrics.Configured(true)
+	return nil
+}
+
+// userAgent is how the exporter introduces itself to the cloud.
+func userAgent() string { return "alikafka-exporter/" + version.Version }
+
+// life is the time between two reloads: one configuration, its clients and
+// its collector.
+type life struct {
+	collector *collector.Collector
+	clients   []*api.Client
+	limiters  map[string]*api.Limiter
+	ready     bool // from the start: an earlier life was
+	cancel    context.CancelFunc
+	done      chan struct{} // closed when polling has ended
+}
+
+// start begins polling. stop ends it, not the end of the program's context:
+// the listeners go first.
+func (l *life) start(log *slog.Logger) {
+	ctx, cancel := context.WithCancel(context.Background())
+	l.cancel = cancel
+	go func() {
+		defer close(l.done)
+		if err := l.collector.Run(ctx); err != nil && ctx.Err() == nil {
+			log.Error("polling ended", "err", err)
+		}
+	}()
+}
+
+// stop ends polling and closes connections.
+func (l *life) stop() error {
+	l.cancel()
+	late := time.NewTimer(stopWait)
+	defer late.Stop()
+	select {
+	case <-l.done:
+	case <-late.C:
+		return fmt.Errorf("polling did not end within %s", stopWait)
+	}
+	for _, c := range l.clients {
+		c.CloseIdleConnections()
+	}
+	return nil
+}
+
+// isReady reports whether every source was tried once.
+func (l *life) isReady() bool {
+	select {
+	case <-l.collector.Ready():
+		return true
+	default:
+		return l.ready
+	}
+}
+
+// families collects what the current life knows. It describes nothing in
+// advance, since a reload may change what there is.
+type families struct{ app *app }
+
+func (families) Describe(chan<- *prometheus.Desc) {}
+
+func (f families) Collect(ch chan<- prometheus.Metric) {
+	f.app.current.Load().collector.Families("").Collect(ch)
+}

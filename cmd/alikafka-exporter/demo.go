@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/config"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/secret"
+)
+
+func (p *program) addDemo() {
+	var (
+		f      simFlags
+		listen string
+	)
+	cmd := p.Command("demo", "Run the exporter on a simulated cloud. Needs no account.")
+	flags := addWebFlags(cmd, "127.0.0.1:19308")
+	cmd.Flag("cloud.listen-address", "Address of the simulated cloud; port 0 picks a free one.").Default("127.0.0.1:18080").StringVar(&listen)
+	f.add(cmd)
+	p.addVersion(cmd)
+	p.commands[cmd.FullCommand()] = func(ctx context.Context) error {
+		o := f.options()
+		o.Keys = map[string]string{simKeyID: simKeySecret}
+		cloud, err := newCloudServer(ctx, o, listen)
+		if err != nil {
+			return err
+		}
+		a, err := newApp(ctx, p.log, flags, func() (*config.Config, error) { return demoConfig(cloud.url), nil })
+		if err != nil {
+			_ = cloud.listener.Close()
+			return err
+		}
+		greet(p.stdout, a, cloud.url, f)
+		return runDemo(ctx, a, cloud)
+	}
+}
+
+// runDemo runs both until ctx ends or one of them fails. The exporter stops
+// first, so that it does not complain about a cloud that is gone.
+func runDemo(ctx context.Context, a *app, cloud *cloudServer) error {
+	g, ctx := errgroup.WithContext(ctx)
+	exporterDone, stopCloud := context.WithCancel(context.WithoutCancel(ctx))
+	g.Go(func() error { return cloud.serve(exporterDone) })
+	g.Go(func() error {
+		defer stopCloud()
+		return a.run(ctx)
+	})
+	return g.Wait()
+}
+
+// demoConfig watches the simulated cloud at url: everything that it has, with
+// the real limits, but at intervals at which something happens while one
+// looks.
+func demoConfig(url string) *config.Config {
+	c := config.Default()
+	account := collector.DefaultAccountConfig()
+	account.Name = "demo"
+	account.Credentials = api.CredentialsConfig{AccessKeyID: simKeyID, AccessKeySecret: secret.New(simKeySecret)}
+	account.Endpoints = map[string]string{}
+	for _, r := range api.Regions() {
+		account.Endpoints[r.ID] = url
+	}
+	c.Accounts = []collector.AccountConfig{account}
+	for name, often := range map[string]time.Duration{
+		"regions": time.Minute, "instances": 15 * time.Second, "topics": 30 * time.Second, "topic_status": 15 * time.Second,
+		"consumer_groups": 30 * time.Second, "consumer_group_progress": 5 * time.Second,
+	} {
+		s := c.Collect.Sources[name]
+		s.Interval = model.Duration(often)
+		c.Collect.Sources[name] = s
+	}
+	return c
+}
+
+// greet says what to open and what to try.
+func greet(w io.Writer, a *app, cloudURL string, f simFlags) {
+	bold, plain := styles(w)
+	base := "http://" + reachable(a.listeners[0].Addr())
+	_, _ = fmt.Fprintf(w, `
+%[1]salikafka-exporter demo%[2]s: the exporter, and a simulated cloud for it to watch
+
+  %[1]sstatus%[2]s    %[3]s/
+  %[1]smetrics%[2]s   %[3]s%[4]s
+  %[1]scloud%[2]s     %[5]s  (key %[6]s, secret %[7]s, story %[8]s, seed %[9]d)
+
+Scrape the metrics with Prometheus and try:
+
+  sum by (consumer_group) (alikafka_consumer_group_lag_messages)
+  topk(5, alikafka_topic_produced_messages_per_second)
+
+Or ask the cloud yourself:
+
+  ALIBABA_CLOUD_ACCESS_KEY_ID=%[6]s ALIBABA_CLOUD_ACCESS_KEY_SECRET=%[7]s \
+    alikafka-exporter call GetInstanceList --endpoint=%[5]s
+
+Ctrl-C ends it.
+
+`, bold, plain, base, a.flags.telemetryPath, cloudURL, simKeyID, simKeySecret, f.story, f.seed)
+}
+
+// styles returns what switches bold on and off: nothing where w is not a
+// terminal or the user wants no colours.
+func styles(w io.Writer) (bold, plain string) {
+	file, ok := w.(*os.File)
+	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+		return "", ""
+	}
+	if info, err := file.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return "", ""
+	}
+	return "\x1b[1m", "\x1b[0m"
+}

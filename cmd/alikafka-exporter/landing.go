@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bytes"
+	_ "embed"
+	"errors"
+	"html/template"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/version"
+
+	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
+)
+
+//go:embed landing.html
+var landingHTML string
+
+var landingPage = template.Must(template.New("landing").Parse(landingHTML))
+
+// landing is what the page shows.
+type landing struct {
+	Version string
+	Ready   bool
+	At      time.Time
+	Links   []link
+	Regions []regionRow
+	Sources []sourceRow
+}
+
+type link struct{ Href, Text, Note string }
+
+type regionRow struct {
+	Account, ID, State string // State: up, down, pending
+	Instances          int
+}
+
+type sourceRow struct {
+	Account, RegionID, Source string
+	Objects                   int
+	Age, LastSuccess          string
+	State                     string // ok, error, pending
+	Code, Message, RequestID  string // of the last failure, if it was not followed by a success
+	FailedAgo                 string
+}
+
+// serveLanding answers with the status page. Links are relative, so that the
+// page works behind any proxy.
+func (a *app) serveLanding(w http.ResponseWriter, _ *http.Request) {
+	l := a.current.Load()
+	s := l.collector.Status()
+	page := landing{
+		Version: version.Info(), Ready: l.isReady(), At: s.At, Links: a.links(),
+	}
+	for _, r := range s.Regions {
+		page.Regions = append(page.Regions, regionRow{Account: r.Account, ID: r.ID, State: state(r.Tried, r.Up), Instances: r.Instances})
+	}
+	for _, src := range s.Sources {
+		page.Sources = append(page.Sources, newSourceRow(src, s.At))
+	}
+	var b bytes.Buffer
+	if err := landingPage.Execute(&b, page); err != nil {
+		a.log.Error("status page", "err", err)
+		say(w, http.StatusInternalServerError, "the page could not be made")
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+	_, _ = w.Write(b.Bytes())
+}
+
+func (a *app) links() []link {
+	metrics := strings.TrimPrefix(a.flags.telemetryPath, "/")
+	links := []link{
+		{metrics, "Metrics", "everything"},
+		{"-/ready", "Ready", "200 once every source was tried"},
+		{"-/healthy", "Healthy", "200 while the process answers"},
+	}
+	if a.flags.pprof {
+		links = append(links, link{"debug/pprof/", "Profiles", "CPU, heap, goroutines"})
+	}
+	return links
+}
+
+func state(tried, up bool) string {
+	switch {
+	case up:
+		return "up"
+	case tried:
+		return "down"
+	}
+	return "pending"
+}
+
+func newSourceRow(s collector.SourceState, now time.Time) sourceRow {
+	row := sourceRow{
+		Account: s.Account, RegionID: s.RegionID, Source: s.Source, Objects: s.Objects,
+		Age: age(now, s.Oldest), LastSuccess: age(now, s.LastSuccess), State: "ok",
+	}
+	if s.LastSuccess.IsZero() {
+		row.State = "pending"
+	}
+	if s.Err == nil {
+		return row
+	}
+	row.State, row.FailedAgo, row.Message = "error", age(now, s.ErrAt), s.Err.Error()
+	var e *api.Error
+	if errors.As(s.Err, &e) {
+		row.Code, row.Message, row.RequestID = e.Code, e.Message, e.RequestID
+	}
+	return row
+}
+
+// age writes how long ago t was; a dash for never.
+func age(now, t time.Time) string {
+	if t.IsZero() {
+		return "–"
+	}
+	d := max(now.Sub(t), 0)
+	if d < time.Minute {
+		return d.Round(time.Second).String()
+	}
+	return strings.TrimSuffix(d.Round(time.Second).String(), "0s")
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/pprof"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// scrapesAtOnce bounds concurrent scrapes of all metrics: each holds its whole
+// answer in memory.
+const scrapesAtOnce = 8
+
+// handler returns every page of the telemetry listener, at the root and below
+// the path of the external URL.
+func (a *app) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET "+a.flags.telemetryPath, promhttp.InstrumentMetricHandler(a.registry, promhttp.HandlerFor(a.registry, a.scrapeOptions())))
+	mux.HandleFunc("GET "+a.flags.telemetryPath+"/instance", a.serveInstance)
+	mux.HandleFunc("GET /{$}", a.serveLanding)
+	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "healthy") })
+	mux.HandleFunc("GET /-/ready", a.serveReady)
+	mux.HandleFunc("POST /-/reload", a.serveReload)
+	mux.HandleFunc("PUT /-/reload", a.serveReload)
+	if a.flags.pprof {
+		mux.HandleFunc("/debug/pprof/", pprof.Index)
+		mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+		mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+		mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	}
+	prefix := a.flags.prefix()
+	if prefix == "" {
+		return mux
+	}
+	outer := http.NewServeMux()
+	outer.Handle("/", mux)
+	outer.Handle(prefix+"/", http.StripPrefix(prefix, mux))
+	return outer
+}
+
+func (a *app) scrapeOptions() promhttp.HandlerOpts {
+	return promhttp.HandlerOpts{
+		ErrorLog:            slog.NewLogLogger(a.log.Handler(), slog.LevelError),
+		ErrorHandling:       promhttp.ContinueOnError,
+		MaxRequestsInFlight: scrapesAtOnce,
+	}
+}
+
+// serveInstance answers with the metrics of one cloud instance.
+func (a *app) serveInstance(w http.ResponseWriter, r *http.Request) {
+	id := r.URL.Query().Get("instance_id")
+	if id == "" {
+		say(w, http.StatusBadRequest, "parameter instance_id is missing")
+		return
+	}
+	c := a.current.Load().collector
+	if !c.HasInstance(id) {
+		say(w, http.StatusNotFound, fmt.Sprintf("instance %q is not known", id))
+		return
+	}
+	one := prometheus.NewRegistry()
+	one.MustRegister(c.Families(id))
+	promhttp.HandlerFor(one, a.scrapeOptions()).ServeHTTP(w, r)
+}
+
+func (a *app) serveReady(w http.ResponseWriter, _ *http.Request) {
+	if !a.current.Load().isReady() {
+		say(w, http.StatusServiceUnavailable, "not ready: not every source was tried yet")
+		return
+	}
+	say(w, http.StatusOK, "ready")
+}
+
+func (a *app) serveReload(w http.ResponseWriter, _ *http.Request) {
+	if !a.flags.lifecycle {
+		say(w, http.StatusForbidden, "reloading by HTTP is off (--web.enable-lifecycle)")
+		return
+	}
+	if err := a.reload(); err != nil {
+		say(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	say(w, http.StatusOK, "reloaded")
+}
+
+// say answers with a line of plain text.
+func say(w http.ResponseWriter, status int, line string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = fmt.Fprintln(w, line)
+}

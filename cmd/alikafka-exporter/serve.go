@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+
+	"github.com/alecthomas/kingpin/v2"
+	"github.com/prometheus/common/version"
+	"github.com/prometheus/exporter-toolkit/web"
+	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
+
+	"github.com/alikafka-exporter/alikafka-exporter/internal/config"
+)
+
+func (p *program) addServe() {
+	cmd := p.Command("serve", "Run the exporter (the default command).").Default()
+	file := cmd.Flag("config.file", "Configuration file; config.example.yaml shows every key.").Default("config.yaml").String()
+	flags := addWebFlags(cmd, ":19308")
+	p.addVersion(cmd)
+	p.commands[cmd.FullCommand()] = func(ctx context.Context) error {
+		p.log.Info("starting alikafka-exporter", "version", version.Info(), "build", version.BuildContext())
+		a, err := newApp(ctx, p.log, flags, func() (*config.Config, error) { return config.Load(*file) })
+		if err != nil {
+			return err
+		}
+		err = a.run(ctx)
+		p.log.Info("stopped")
+		return err
+	}
+}
+
+// webFlags say where and how the exporter answers; `serve` and `demo` share
+// them.
+type webFlags struct {
+	toolkit       *web.FlagConfig
+	telemetryPath string
+	externalURL   *url.URL
+	lifecycle     bool
+	pprof         bool
+}
+
+func addWebFlags(cmd *kingpin.CmdClause, address string) *webFlags {
+	f := &webFlags{toolkit: kingpinflag.AddFlags(cmd, address)}
+	if f.toolkit.WebSystemdSocket == nil {
+		f.toolkit.WebSystemdSocket = new(bool)
+	}
+	cmd.Flag("web.telemetry-path", "Path of the metrics; those of one cloud instance are below it.").Default("/metrics").StringVar(&f.telemetryPath)
+	cmd.Flag("web.external-url", "URL under which the exporter is reached through a reverse proxy. Its path works as a prefix of every page.").URLVar(&f.externalURL)
+	cmd.Flag("web.enable-lifecycle", "Allow reloads by POST to /-/reload.").BoolVar(&f.lifecycle)
+	cmd.Flag("web.enable-pprof", "Serve profiles below /debug/pprof/.").BoolVar(&f.pprof)
+	return f
+}
+
+// check reports values that could only fail later.
+func (f *webFlags) check() error {
+	p := f.telemetryPath
+	if !strings.HasPrefix(p, "/") || strings.HasSuffix(p, "/") || strings.ContainsAny(p, "{} ") || strings.HasPrefix(p, "/-/") {
+		return usageError{fmt.Errorf("--web.telemetry-path: %q is not a path such as /metrics", p)}
+	}
+	if u := f.externalURL; u != nil && (u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
+		return usageError{errors.New("--web.external-url: not an http:// or https:// URL")}
+	}
+	if err := web.Validate(*f.toolkit.WebConfigFile); err != nil {
+		return fmt.Errorf("--web.config.file: %w", err)
+	}
+	return nil
+}
+
+// prefix is the path under which the pages are reached from outside; empty
+// for the root.
+func (f *webFlags) prefix() string {
+	if f.externalURL == nil {
+		return ""
+	}
+	return strings.TrimRight(f.externalURL.Path, "/")
+}
+
+// open opens the listeners, so that a port 0 is known before anything is
+// served. With systemd's sockets the toolkit opens them itself.
+func (f *webFlags) open(ctx context.Context) ([]net.Listener, error) {
+	if *f.toolkit.WebSystemdSocket {
+		return nil, nil
+	}
+	var listeners []net.Listener
+	for _, address := range *f.toolkit.WebListenAddresses {
+		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+		if err != nil {
+			for _, l := range listeners {
+				_ = l.Close()
+			}
+			return nil, err
+		}
+		listeners = append(listeners, l)
+	}
+	return listeners, nil
+}

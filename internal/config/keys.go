@@ -1,0 +1,29 @@
+package config
+
+import (
+	"os"
+	"reflect"
+
+	"github.com/alikafka-exporter/alikafka-exporter/internal/secret"
+)
+
+// LoadKeys reads a file that maps access key ids to their secrets, as the
+// simulated cloud takes it. What is wrong in the file is an *Error.
+func LoadKeys(path string) (map[string]secret.String, error) {
+	data, err := os.ReadFile(path) //nolint:gosec // the user names the file
+	if err != nil {
+		return nil, err
+	}
+	keys := map[string]secret.String{}
+	d := decoder{lines: map[string]int{}, quiet: true}
+	d.document(data, reflect.ValueOf(&keys).Elem())
+	for id, s := range keys {
+		if s.IsZero() {
+			d.invalid(id, "no secret")
+		}
+	}
+	if len(d.mistakes) > 0 {
+		return nil, d.failure(path)
+	}
+	return keys, nil
+}
