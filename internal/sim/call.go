@@ -47,7 +47,7 @@ type operation struct {
 // in any case, says otherwise.
 func (c *Call) style() style {
 	s := style{strings: c.cloud.opts.Strings, lists: c.cloud.opts.Lists, xml: true}
-	if strings.HasPrefix(c.request.host, "amqp-open.") || c.Param("Version") == amqp.version {
+	if c.product() == &amqp {
 		s.xml = !amqp.json
 	}
 	switch format := c.Param("Format"); {
@@ -57,6 +57,18 @@ func (c *Call) style() style {
 		s.xml = true
 	}
 	return s
+}
+
+// product returns the service that is called: by the endpoint, or on an
+// address that could be any, by the version.
+func (c *Call) product() *product {
+	switch name, _, _ := strings.Cut(c.request.host, "."); {
+	case strings.HasPrefix(name, "amqp-open"):
+		return &amqp
+	case !strings.HasPrefix(name, "alikafka") && c.Param("Version") == amqp.version:
+		return &amqp
+	}
+	return &kafka
 }
 
 // resolve finds the operation that the request names.
@@ -74,13 +86,8 @@ func (c *Call) resolve() *refusal {
 	case c.Param("Version") == "":
 		return missing("Version")
 	}
-	var p *product
-	switch c.Param("Version") {
-	case kafka.version:
-		p = &kafka
-	case amqp.version:
-		p = &amqp
-	default:
+	p := c.product()
+	if c.Param("Version") != p.version {
 		return refuse(http.StatusBadRequest, "NoSuchVersion", "The specified version does not exist.")
 	}
 	op := p.operations[c.Action]

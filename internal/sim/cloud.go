@@ -45,11 +45,12 @@ type Options struct {
 
 	Edition          Edition
 	Lists            Lists
-	Strings          bool // numbers and booleans of JSON answers as strings, as some samples show
-	DoubleEscape     bool // AllConfig escaped twice, as the samples show
-	RebalanceSeconds bool // LastRebalanceTimestamp in seconds, as its example shows
-	TagPage          int  // entries per page of ListTagResources; default 50
-	Strict           bool // parameters that the action does not know are refused; the real service ignores them
+	Strings          bool          // numbers and booleans of JSON answers as strings, as some samples show
+	DoubleEscape     bool          // AllConfig escaped twice, as the samples show
+	BrokerLag        time.Duration // BrokerOffset is read so much earlier than ConsumerOffset, which may then be greater
+	RebalanceSeconds bool          // LastRebalanceTimestamp in seconds, as its example shows
+	TagPage          int           // entries per page of ListTagResources; default 50
+	Strict           bool          // parameters that the action does not know are refused; the real service ignores them
 
 	Faults func(*Call) *Fault // asked about every call that is signed right; nil means no fault
 	Log    bool               // keep a log of calls, see [Cloud.Log]
@@ -92,7 +93,7 @@ func New(o Options) (*Cloud, error) {
 		if !ok {
 			return nil, fmt.Errorf("sim: no such story: %q", o.Story)
 		}
-		world, c.story = tell()
+		world, c.story = tell.world(), tell.fault
 	}
 	if err := c.build(world); err != nil {
 		return nil, fmt.Errorf("sim: %w", err)
@@ -159,6 +160,7 @@ type answer struct {
 	status int
 	kind   string // Content-Type
 	header http.Header
+	blanks int    // before the body
 	body   []byte
 	id     string
 	fate   fate
@@ -233,6 +235,7 @@ func (c *Cloud) gateway(ctx context.Context, rq *request, no *refusal, id string
 		}
 		call.At, call.since = c.now()
 		no = f.instead()
+		w.xml = w.xml != (f != nil && f.Kind == Garble)
 	}
 	if no == nil {
 		no = call.execute(w)
@@ -284,12 +287,11 @@ func (c *Cloud) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp := &http.Response{
 		Status: itoa(a.status) + " " + http.StatusText(a.status), StatusCode: a.status,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: c.header(a), ContentLength: int64(len(a.body)), Request: r,
+		Header: c.header(a), ContentLength: int64(a.blanks + len(a.body)), Request: r,
+		Body: &body{blanks: a.blanks, rest: a.body, end: io.EOF},
 	}
 	if a.fate == isCut {
-		resp.Body = &cutBody{rest: a.body[:len(a.body)/2]}
-	} else {
-		resp.Body = &body{rest: a.body}
+		resp.Body = &body{rest: a.body[:len(a.body)/2], end: io.ErrUnexpectedEOF}
 	}
 	return resp, nil
 }
@@ -310,14 +312,14 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	maps.Copy(w.Header(), c.header(a))
-	w.Header().Set("Content-Length", itoa(len(a.body)))
+	w.Header().Set("Content-Length", itoa(a.blanks+len(a.body)))
 	w.WriteHeader(a.status)
 	if a.fate == isCut {
 		_, _ = w.Write(a.body[:len(a.body)/2])
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler) // breaks the connection
 	}
-	_, _ = w.Write(a.body) // a client that left is no concern of the cloud
+	_, _ = io.Copy(w, &body{blanks: a.blanks, rest: a.body, end: io.EOF}) // a client that left is no concern of the cloud
 }
 
 // header returns the headers of an answer.
@@ -332,12 +334,24 @@ func (c *Cloud) header(a *answer) http.Header {
 	return h
 }
 
-// body is a complete answer.
-type body struct{ rest []byte }
+// body is an answer on its way.
+type body struct {
+	blanks int
+	rest   []byte
+	end    error // after rest
+}
 
 func (b *body) Read(p []byte) (int, error) {
+	if b.blanks > 0 {
+		n := min(len(p), b.blanks)
+		for i := range p[:n] {
+			p[i] = ' '
+		}
+		b.blanks -= n
+		return n, nil
+	}
 	if len(b.rest) == 0 {
-		return 0, io.EOF
+		return 0, b.end
 	}
 	n := copy(p, b.rest)
 	b.rest = b.rest[n:]
@@ -345,19 +359,6 @@ func (b *body) Read(p []byte) (int, error) {
 }
 
 func (b *body) Close() error { return nil }
-
-// cutBody is an answer whose end never comes.
-type cutBody body
-
-func (b *cutBody) Read(p []byte) (int, error) {
-	n, err := (*body)(b).Read(p)
-	if errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF
-	}
-	return n, err
-}
-
-func (b *cutBody) Close() error { return nil }
 
 // regionKnown reports whether the service has that region.
 func regionKnown(id string) bool {

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/http"
 	"strings"
@@ -21,12 +20,22 @@ const (
 	Unsuccessful             // HTTP 200 with Success false, Code and Message
 	Gateway                  // an HTML page of a proxy: Status, default 502
 	Truncate                 // the good answer, whose connection breaks halfway
-	Oversize                 // the good answer behind 64 MiB of blanks
+	Oversize                 // the good answer behind 64 MiB of blanks, which JSON and XML allow
 	Reset                    // the connection breaks before an answer
 	Hang                     // no answer until the caller gives up
 	Garble                   // the good answer's content in the other format
 	Redirect                 // HTTP 302 to another host
 )
+
+// String returns the name of the kind, which the log shows as the code of a
+// call that was not executed and got no error document.
+func (k Kind) String() string {
+	names := [...]string{"slow", "refuse", "unsuccessful", "gateway", "truncate", "oversize", "reset", "hang", "garble", "redirect"}
+	if int(k) < len(names) {
+		return names[k]
+	}
+	return "Kind?"
+}
 
 // Fault is what goes wrong with a call. Faults other than Slow, Truncate,
 // Oversize and Garble keep it from being executed, unless Executed is set.
@@ -146,6 +155,9 @@ func (f *Fault) instead() *refusal {
 // refusal returns the error that a fault names.
 func (f *Fault) refusal() *refusal {
 	no := refuse(f.Status, f.Code, f.Message)
+	if f.Kind != Refuse {
+		orElse(&no.code, f.Kind.String())
+	}
 	orElse(&no.code, "InternalError")
 	orElse(&no.message, "The request processing has failed due to some unknown error, exception or failure.")
 	if no.status == 0 {
@@ -178,18 +190,16 @@ func (f *Fault) distort(ctx context.Context, c *Call, a *answer) (*answer, error
 	case Truncate:
 		a.fate = isCut
 	case Oversize:
-		a.body = append([]byte(strings.Repeat(" ", 64<<20)), a.body...)
+		a.blanks = oversize
 	case Reset:
 		a.fate = isReset
 	case Hang:
 		<-ctx.Done()
 		return nil, ctx.Err()
-	case Garble:
-		return c.garbled(a), nil
 	case Redirect:
 		a.status, a.body = http.StatusFound, nil
-		a.header = http.Header{"Location": {"http://203.0.113.80/"}}
-	case Slow:
+		a.header = http.Header{"Location": {"https://elsewhere.example/"}}
+	case Slow, Garble: // done already
 	}
 	return a, nil
 }
@@ -222,20 +232,11 @@ func (f *Fault) unsuccessful(c *Call, a *answer) *answer {
 	return w.answer(nil, a.id)
 }
 
-// garbled executes the call again, to answer in the format nobody asked for.
-func (c *Call) garbled(a *answer) *answer {
-	w := &reply{style: c.style()}
-	w.xml = !w.xml
-	c.cloud.mu.RLock()
-	defer c.cloud.mu.RUnlock()
-	w.begin(c.Action)
-	w.text("RequestId", c.ID)
-	w.finish(c.Action)
-	return w.answer(nil, a.id)
-}
+// oversize is how many blanks precede the answer of an Oversize fault.
+const oversize = 64 << 20
 
 // errReset is what the reader of a broken connection gets.
-var errReset = errors.Join(syscall.ECONNRESET)
+var errReset error = syscall.ECONNRESET
 
 // reset breaks the connection of a request.
 func reset(w http.ResponseWriter) {

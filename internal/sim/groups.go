@@ -88,6 +88,7 @@ type progress struct {
 	group   *group
 	current bool // edition
 	hide    bool // timestamps
+	online  []client
 
 	diff, last int64
 	topics     []topicProgress
@@ -101,12 +102,16 @@ type partitionProgress struct{ offset, end, last int64 }
 // measure reads all offsets at one moment, so that the sums agree.
 func (p *progress) measure() {
 	g := p.group
+	p.online = g.online(p.since)
 	p.topics = make([]topicProgress, len(g.subscriptions))
 	p.last = p.none()
 	for i, s := range g.subscriptions {
 		t := topicProgress{last: p.none()}
 		for q := range s.topic.Partitions {
 			offset, end := g.committed(s, q, p.since)
+			if late := p.cloud.opts.BrokerLag; late > 0 {
+				end = s.topic.produced(q, p.since-late)
+			}
 			last := p.none()
 			if !p.hide {
 				last = p.lastProduced(s.topic, q, offset)
@@ -149,7 +154,7 @@ func (p *progress) writeTopic(w *reply, i int) {
 		}
 		w.num("Accumulate", at.end-at.offset)
 		if m := p.owner(s, first+q); m != nil {
-			w.text("MemberId", m.id+"-"+digits(p.group.Name+m.id, 8))
+			w.text("MemberId", m.member)
 			w.text("ClientId", m.id)
 			w.text("ClientIp", m.ip)
 		}
@@ -159,11 +164,10 @@ func (p *progress) writeTopic(w *reply, i int) {
 // owner returns the member that reads the n-th partition of the group; nil
 // when nobody does.
 func (p *progress) owner(s *subscription, n int) *client {
-	online := p.group.online(p.since)
-	if online == 0 || s.Left > 0 {
+	if len(p.online) == 0 || s.Left > 0 {
 		return nil
 	}
-	return &p.group.clients[n%online]
+	return &p.online[n%len(p.online)]
 }
 
 // rebalanceTook is how long a rebalance lasts.
@@ -174,7 +178,7 @@ const rebalanceTook = 3 * time.Second
 func (p *progress) state() string {
 	last := p.group.rebalances(p.since, 1)
 	switch {
-	case p.group.online(p.since) == 0:
+	case len(p.online) == 0:
 		return "EMPTY"
 	case len(last) > 0 && p.since-last[0].at < rebalanceTook:
 		return "PREPARING_REBALANCE"

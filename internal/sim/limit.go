@@ -69,7 +69,7 @@ func (l *limiter) admit(source, account, action, region string, now time.Time) *
 		return refuse(http.StatusBadRequest, "Throttling", "Request was denied due to request throttling.")
 	}
 	key := limitKey{owner: account, action: action}
-	if l.limits.PerRegion {
+	if l.limits.PerRegion && regionKnown(region) {
 		key.region = region
 	}
 	own := l.counter(key)
@@ -85,6 +85,9 @@ func (l *limiter) admit(source, account, action, region string, now time.Time) *
 func (l *limiter) counter(key limitKey) *counter {
 	c := l.counters[key]
 	if c == nil {
+		if len(l.counters) > 1<<16 {
+			clear(l.counters) // addresses come and go
+		}
 		c = &counter{}
 		l.counters[key] = c
 	}

@@ -2,8 +2,6 @@ package sim
 
 import "time"
 
-const day = 24 * time.Hour
-
 // lively is the world of the demo. All of its scenes begin within the first
 // two minutes and come again every ten.
 func lively() World {
@@ -88,7 +86,7 @@ func tradeGroups() []Group {
 		{
 			Name: "shipment-tracker", Remark: "one partition is stuck", Members: 3,
 			Subscriptions: []Subscription{{Topic: "shipment.status"}},
-			Scene:         Scene{Knots: standstill(30*time.Second, 6*time.Minute, time.Minute), Partitions: []int{2}},
+			Scene:         stuck(2, 30*time.Second, 6*time.Minute, time.Minute),
 		},
 		{
 			Name: "app", Remark: "Kafka Streams", Members: 2, AutoCreated: true,
@@ -110,7 +108,7 @@ func logs() Instance {
 		ExpiresIn: 5 * day, Retention: 24 * time.Hour,
 		Tags: []Tag{{"team", "platform"}, {"env", "prod"}},
 		Allowed: []AllowedIPs{
-			{Internet: true, PortRange: "9093/9093", IPs: []string{"0.0.0.0/0"}},
+			openToAll(),
 			{PortRange: "9092/9092", IPs: []string{"10.0.0.0/8"}},
 		},
 		Topics: []Topic{

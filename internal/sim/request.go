@@ -50,6 +50,7 @@ type request struct {
 	params params
 	header http.Header
 	body   []byte
+	v3     *v3 // nil for a signature in parameters
 }
 
 // read takes r apart. It reads the body but does not close it.
@@ -66,15 +67,23 @@ func read(r *http.Request, source string) (*request, *refusal) {
 		rq.body = body
 	}
 	ps, err := parse(nil, r.URL.RawQuery)
+	rq.v3 = readV3(r, ps)
 	if err == nil && isForm(r.Header.Get("Content-Type")) {
 		ps, err = parse(ps, string(rq.body))
 	}
 	if err != nil {
 		return rq, refuse(http.StatusBadRequest, "InvalidParameter.Format", "The request parameters are not well formed.")
 	}
-	slices.SortStableFunc(ps, func(a, b param) int { return strings.Compare(a.name, b.name) })
+	if rq.v3 != nil {
+		ps = append(rq.v3.common(r.Header), ps...)
+	}
+	sortParams(ps)
 	rq.params = slices.CompactFunc(ps, func(a, b param) bool { return a.name == b.name })
 	return rq, nil
+}
+
+func sortParams(ps params) {
+	slices.SortStableFunc(ps, func(a, b param) int { return strings.Compare(a.name, b.name) })
 }
 
 // parse appends the pairs of an urlencoded string.

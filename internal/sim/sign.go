@@ -48,6 +48,9 @@ func (c *Cloud) verify(rq *request, now time.Time) (*credential, *refusal) {
 	case cred.Inactive:
 		return nil, refuse(http.StatusBadRequest, "InvalidAccessKeyId.Inactive", "Specified access key is disabled.")
 	}
+	if rq.v3 != nil {
+		return cred, rq.v3.verify(rq, cred.Secret, now)
+	}
 	for _, name := range [...]string{"Signature", "SignatureMethod", "SignatureVersion", "SignatureNonce", "Timestamp"} {
 		if ps.get(name) == "" {
 			return cred, missing(name)

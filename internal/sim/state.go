@@ -43,9 +43,8 @@ type group struct {
 	Group
 
 	subscriptions []*subscription
-	moments       []rebalance // of one period of the scene
-	phase         time.Duration
-	overrides     []override
+	moments       []rebalance   // of one period of the scene
+	phase         time.Duration // of its commits
 	clients       []client
 }
 
@@ -53,10 +52,11 @@ type subscription struct {
 	Subscription
 
 	topic *topic
+	bends map[int]*bend // by partition
 }
 
 // client is a member of a group.
-type client struct{ id, ip string }
+type client struct{ id, member, ip string }
 
 // build makes the state of a world.
 func (c *Cloud) build(w World) error {
@@ -76,7 +76,7 @@ func (c *Cloud) build(w World) error {
 			c.keys[key.ID] = &credential{Key: key, account: a}
 		}
 		for _, in := range a.Account.Instances {
-			if err := c.addInstance(a, in); err != nil {
+			if err := c.addInstance(a, in, 0); err != nil {
 				return fmt.Errorf("account %s: %w", a.Name, err)
 			}
 		}
@@ -93,9 +93,13 @@ func (c *Cloud) account(name string) *account {
 	return nil
 }
 
-func (c *Cloud) addInstance(a *account, w Instance) error {
+// addInstance makes an instance at a time since the start of the cloud; ages
+// are turned to count from that start.
+func (c *Cloud) addInstance(a *account, w Instance, now time.Duration) error {
 	in := &instance{Instance: w, byTopic: make(map[string]*topic), byGroup: make(map[string]*group)}
 	in.fill()
+	in.Age -= now
+	in.ExpiresIn += now
 	if in.ID == "" || c.owners[in.ID] != nil {
 		return fmt.Errorf("instance %q: the id must be given and unique", in.ID)
 	}
@@ -103,12 +107,14 @@ func (c *Cloud) addInstance(a *account, w Instance) error {
 		return fmt.Errorf("instance %s: no such region: %q", in.ID, in.RegionID)
 	}
 	for _, t := range w.Topics {
-		if err := c.addTopic(in, t); err != nil {
+		orElse(&t.Age, 30*day)
+		if err := c.addTopic(in, t, now); err != nil {
 			return fmt.Errorf("instance %s: %w", in.ID, err)
 		}
 	}
 	for _, g := range w.Groups {
-		if err := c.addGroup(in, g); err != nil {
+		orElse(&g.Age, 30*day)
+		if err := c.addGroup(in, g, now); err != nil {
 			return fmt.Errorf("instance %s: %w", in.ID, err)
 		}
 	}
@@ -138,8 +144,8 @@ func (in *instance) fill() {
 	orElse(&in.TopicLimit, 50)
 	orElse(&in.PartitionLimit, 1100)
 	orElse(&in.GroupLimit, 200)
-	orElse(&in.Age, 400*24*time.Hour)
-	orElse(&in.ExpiresIn, 300*24*time.Hour)
+	orElse(&in.Age, 400*day)
+	orElse(&in.ExpiresIn, 300*day)
 	orElse(&in.Retention, 72*time.Hour)
 	switch in.Status {
 	case 0:
@@ -149,15 +155,15 @@ func (in *instance) fill() {
 	}
 }
 
-func (c *Cloud) addTopic(in *instance, w Topic) error {
+func (c *Cloud) addTopic(in *instance, w Topic, now time.Duration) error {
 	if w.Name == "" || in.byTopic[w.Name] != nil {
 		return fmt.Errorf("topic %q: the name must be given and unique", w.Name)
 	}
 	orElse(&w.Partitions, 12)
-	orElse(&w.Age, 30*24*time.Hour)
 	if w.Partitions < 1 || w.Rate < 0 || w.Age < 0 || w.Quiet < 0 || w.Period < 0 {
 		return fmt.Errorf("topic %s: negative partitions, rate or time", w.Name)
 	}
+	w.Age -= now
 	t := &topic{Topic: w, curve: newCurve(w), retention: in.Retention}
 	t.eras = []era{c.firstEra(in.ID, t)}
 	in.topics = append(in.topics, t)
@@ -165,32 +171,41 @@ func (c *Cloud) addTopic(in *instance, w Topic) error {
 	return nil
 }
 
-// firstEra gives each partition a slightly different share of the messages.
+// firstEra gives each partition a slightly different share of the messages,
+// and a fraction of one that keeps the partitions out of step.
 func (c *Cloud) firstEra(instance string, t *topic) era {
-	e := era{from: -t.Age, base: make([]float64, t.Partitions), weight: make([]float64, t.Partitions)}
-	var sum float64
-	for p := range t.Partitions {
-		roll := c.roll(hash(instance, "/", t.Name), uint64(p))
-		e.weight[p] = 0.85 + 0.3*roll
+	e := era{from: -t.Age, base: make([]float64, t.Partitions)}
+	for p := range e.base {
 		e.base[p] = c.roll(hash(t.Name, "/", instance), uint64(p))
-		sum += e.weight[p]
 	}
-	for p := range e.weight {
-		e.weight[p] /= sum
-	}
+	e.weight = c.weights(instance, t)
 	return e
 }
 
-func (c *Cloud) addGroup(in *instance, w Group) error {
+// weights returns the share of each partition.
+func (c *Cloud) weights(instance string, t *topic) []float64 {
+	ws := make([]float64, t.Partitions)
+	var sum float64
+	for p := range ws {
+		ws[p] = 0.85 + 0.3*c.roll(hash(instance, "/", t.Name), uint64(p))
+		sum += ws[p]
+	}
+	for p := range ws {
+		ws[p] /= sum
+	}
+	return ws
+}
+
+func (c *Cloud) addGroup(in *instance, w Group, now time.Duration) error {
 	if w.Name == "" || in.byGroup[w.Name] != nil {
 		return fmt.Errorf("consumer group %q: the name must be given and unique", w.Name)
 	}
 	if w.Scene.Period < 0 || w.CommitEvery < 0 || w.Members < 0 {
 		return fmt.Errorf("consumer group %s: negative members or time", w.Name)
 	}
-	orElse(&w.Age, 30*24*time.Hour)
 	orElse(&w.Members, 2)
 	orElse(&w.CommitEvery, 5*time.Second)
+	w.Age -= now
 	g := &group{Group: w, moments: w.Scene.moments()}
 	id := hash(in.ID, "/", w.Name)
 	g.phase = time.Duration(c.roll(id, 0) * float64(w.CommitEvery))
@@ -200,17 +215,26 @@ func (c *Cloud) addGroup(in *instance, w Group) error {
 			return fmt.Errorf("consumer group %s: no such topic: %q", w.Name, s.Topic)
 		}
 		orElse(&s.Delay, 200*time.Millisecond)
-		g.subscriptions = append(g.subscriptions, &subscription{Subscription: s, topic: t})
+		g.subscriptions = append(g.subscriptions, &subscription{Subscription: s, topic: t, bends: make(map[int]*bend)})
 	}
-	for i := range w.Members {
-		g.clients = append(g.clients, client{
-			id: w.Name + "-consumer-" + itoa(i+1),
-			ip: fmt.Sprintf("192.168.%d.%d", id%200, 10+i),
-		})
-	}
+	g.clients = clients(in.ID, w.Name, w.Members)
 	in.groups = append(in.groups, g)
 	in.byGroup[w.Name] = g
 	return nil
+}
+
+// clients returns n members of a group.
+func clients(instance, group string, n int) []client {
+	cs := make([]client, n)
+	for i := range cs {
+		id := group + "-consumer-" + itoa(i+1)
+		cs[i] = client{
+			id:     id,
+			member: id + "-" + digits(instance+id, 8),
+			ip:     fmt.Sprintf("192.168.%d.%d", hash(instance, "/", group)%200, 10+i%200),
+		}
+	}
+	return cs
 }
 
 // status returns ServiceStatus and ViewInstanceStatusCode at that time since
@@ -238,7 +262,7 @@ func (in *instance) status(t time.Duration) (service, view int64) {
 		view = 30
 	default:
 		view = 2
-		if in.PaidType == 0 && in.ExpiresIn-t < 7*24*time.Hour {
+		if in.PaidType == 0 && in.ExpiresIn-t < 7*day {
 			view = 4
 		}
 	}

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"math"
+	"slices"
 	"sort"
 	"time"
 )
@@ -236,10 +237,9 @@ func (s *Scene) moments() []rebalance {
 	return ms
 }
 
-// override bends the course of a group at run time.
-type override struct {
-	topic string // empty: all topics
-	from  time.Duration
+// bend changes the course of one partition of a subscription at run time.
+type bend struct {
+	from  time.Duration // since when
 	place time.Duration // position at from
 	speed float64       // of the position from then on; 1 is as fast as production
 	ahead bool          // the group is at least there; else at most
@@ -263,17 +263,12 @@ func (g *group) position(s *subscription, p int, now time.Duration) time.Duratio
 	if g.affects(p) {
 		place -= g.Scene.behind(at)
 	}
-	for i := range g.overrides {
-		o := &g.overrides[i]
-		if now < o.from || o.topic != "" && o.topic != s.Topic {
-			continue
-		}
+	if o := s.bends[p]; o != nil && now >= o.from {
 		bent := o.place + time.Duration(o.speed*float64(max(at, o.from)-o.from))
 		if o.ahead {
-			place = max(place, bent)
-		} else {
-			place = min(place, bent)
+			return max(place, bent)
 		}
+		return min(place, bent)
 	}
 	return place
 }
@@ -285,23 +280,15 @@ func (s *subscription) delay(p int) time.Duration {
 
 // affects reports whether the scene plays on partition p.
 func (g *group) affects(p int) bool {
-	if g.Scene.Partitions == nil {
-		return true
-	}
-	for _, q := range g.Scene.Partitions {
-		if p == q {
-			return true
-		}
-	}
-	return false
+	return g.Scene.Partitions == nil || slices.Contains(g.Scene.Partitions, p)
 }
 
-// online returns how many members the group has at t.
-func (g *group) online(t time.Duration) int {
+// online returns the members that the group has at t.
+func (g *group) online(t time.Duration) []client {
 	if g.Offline || g.Scene.absent(t) {
-		return 0
+		return nil
 	}
-	return g.Members
+	return g.clients
 }
 
 // committed returns the committed offset and the log end of partition p.

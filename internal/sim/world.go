@@ -2,6 +2,8 @@ package sim
 
 import "time"
 
+const day = 24 * time.Hour
+
 // World is what exists in a simulated cloud when it starts. Tests build one;
 // stories and [Generate] do, too. Zero fields get plausible values.
 type World struct{ Accounts []Account }

@@ -1,0 +1,210 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Ref names a thing in the cloud: an instance, or a topic or a consumer group
+// of it, or both.
+type Ref struct{ Account, Instance, Topic, Group string }
+
+// ErrNotFound is the error of a [Ref] that leads nowhere.
+var ErrNotFound = errors.New("sim: not found")
+
+// edit calls f on the instance of ref, alone with the state.
+func (c *Cloud) edit(ref Ref, f func(a *account, in *instance) error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	a := c.account(ref.Account)
+	if a == nil {
+		return fmt.Errorf("%w: account %s", ErrNotFound, ref.Account)
+	}
+	i := slices.IndexFunc(a.instances, func(in *instance) bool { return in.ID == ref.Instance })
+	if i < 0 {
+		return fmt.Errorf("%w: instance %s", ErrNotFound, ref.Instance)
+	}
+	return f(a, a.instances[i])
+}
+
+// AddInstance makes an instance at run time.
+func (c *Cloud) AddInstance(accountName string, w Instance) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	a := c.account(accountName)
+	if a == nil {
+		return fmt.Errorf("%w: account %s", ErrNotFound, accountName)
+	}
+	_, now := c.now()
+	return c.addInstance(a, w, now)
+}
+
+// SetStatus gives an instance another ServiceStatus, see [Instance].
+func (c *Cloud) SetStatus(ref Ref, status int64) error {
+	return c.edit(ref, func(_ *account, in *instance) error {
+		in.Status = max(0, status)
+		return nil
+	})
+}
+
+// AddTopic makes a topic at run time; an Age of zero means now.
+func (c *Cloud) AddTopic(ref Ref, w Topic) error {
+	return c.edit(ref, func(_ *account, in *instance) error {
+		_, now := c.now()
+		return c.addTopic(in, w, now)
+	})
+}
+
+// AddGroup makes a consumer group at run time. An Age of zero means now,
+// which does not matter to its offsets.
+func (c *Cloud) AddGroup(ref Ref, w Group) error {
+	return c.edit(ref, func(_ *account, in *instance) error {
+		_, now := c.now()
+		return c.addGroup(in, w, now)
+	})
+}
+
+// Remove deletes what ref names: a topic with all that groups committed of it,
+// a group, or with neither of them named the instance.
+func (c *Cloud) Remove(ref Ref) error {
+	return c.edit(ref, func(a *account, in *instance) error {
+		switch t, g := in.byTopic[ref.Topic], in.byGroup[ref.Group]; {
+		case ref.Topic != "" && t != nil:
+			in.removeTopic(t)
+		case ref.Topic == "" && g != nil:
+			delete(in.byGroup, g.Name)
+			in.groups = without(in.groups, g)
+		case ref.Topic == "" && ref.Group == "":
+			delete(c.owners, in.ID)
+			a.instances = without(a.instances, in)
+		default:
+			return fmt.Errorf("%w: %+v", ErrNotFound, ref)
+		}
+		return nil
+	})
+}
+
+func (in *instance) removeTopic(t *topic) {
+	delete(in.byTopic, t.Name)
+	in.topics = without(in.topics, t)
+	for _, g := range in.groups {
+		g.subscriptions = slices.DeleteFunc(slices.Clone(g.subscriptions), func(s *subscription) bool { return s.topic == t })
+	}
+}
+
+// without returns list without item, in a new array.
+func without[T comparable](list []T, item T) []T {
+	return slices.DeleteFunc(slices.Clone(list), func(x T) bool { return x == item })
+}
+
+// AddPartitions gives a topic n more partitions. Producers use them at once.
+func (c *Cloud) AddPartitions(ref Ref, n int) error {
+	return c.edit(ref, func(_ *account, in *instance) error {
+		t := in.byTopic[ref.Topic]
+		if t == nil || n < 1 {
+			return fmt.Errorf("%w: topic %s, %d partitions", ErrNotFound, ref.Topic, n)
+		}
+		_, now := c.now()
+		last := &t.eras[len(t.eras)-1]
+		next := era{from: now, sum: t.total(now)}
+		for p := range last.base {
+			next.base = append(next.base, last.base[p]+last.weight[p]*(next.sum-last.sum))
+		}
+		next.base = append(next.base, make([]float64, n)...)
+		t.Partitions += n
+		next.weight = c.weights(in.ID, t)
+		t.eras = append(t.eras, next)
+		return nil
+	})
+}
+
+// SetMembers changes how many members of a group are online; 0 sends all
+// away. It does not change what is consumed, see [Cloud.Pause].
+func (c *Cloud) SetMembers(ref Ref, n int) error {
+	return c.edit(ref, func(_ *account, in *instance) error {
+		g := in.byGroup[ref.Group]
+		if g == nil {
+			return fmt.Errorf("%w: consumer group %s", ErrNotFound, ref.Group)
+		}
+		g.Offline, g.clients = n == 0, clients(in.ID, g.Name, n)
+		return nil
+	})
+}
+
+// Pause makes a group stand still from now on, on one topic or, with an empty
+// Topic, on all.
+func (c *Cloud) Pause(ref Ref) error { return c.Resume(ref, 0) }
+
+// Resume lets a group go on from where it stands, at a multiple of the speed
+// of production: at 1 its lag stays, above 1 it catches up with where it would
+// be without the pause.
+func (c *Cloud) Resume(ref Ref, speed float64) error {
+	return c.bend(ref, func(at, _ time.Duration) (time.Duration, float64) { return at, speed })
+}
+
+// Seek moves a group to the messages that were produced so long ago, from
+// where it goes on at a multiple of the speed of production.
+func (c *Cloud) Seek(ref Ref, ago time.Duration, speed float64) error {
+	return c.bend(ref, func(_, now time.Duration) (time.Duration, float64) { return now - ago, speed })
+}
+
+// bend changes the course of every partition that ref names. to gets the
+// partition's position and the time, and returns its new position and speed.
+func (c *Cloud) bend(ref Ref, to func(at, now time.Duration) (time.Duration, float64)) error {
+	return c.edit(ref, func(_ *account, in *instance) error {
+		g := in.byGroup[ref.Group]
+		if g == nil {
+			return fmt.Errorf("%w: consumer group %s", ErrNotFound, ref.Group)
+		}
+		_, now := c.now()
+		found := false
+		for _, s := range g.subscriptions {
+			if ref.Topic != "" && ref.Topic != s.Topic {
+				continue
+			}
+			found = true
+			for p := range s.topic.Partitions {
+				at := g.position(s, p, now)
+				delete(s.bends, p)
+				place, speed := to(at, now)
+				s.bends[p] = &bend{from: now, place: place, speed: speed, ahead: place > max(at, g.position(s, p, now))}
+			}
+		}
+		if !found {
+			return fmt.Errorf("%w: consumer group %s does not read topic %s", ErrNotFound, ref.Group, ref.Topic)
+		}
+		return nil
+	})
+}
+
+// World returns what there is now, with its defaults filled in. Ages count
+// from the start of the cloud.
+func (c *Cloud) World() World {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	var w World
+	for _, a := range c.accounts {
+		account := a.Account
+		account.Instances = nil
+		for _, in := range a.instances {
+			instance := in.Instance
+			instance.Topics, instance.Groups = nil, nil
+			for _, t := range in.topics {
+				instance.Topics = append(instance.Topics, t.Topic)
+			}
+			for _, g := range in.groups {
+				copied := g.Group
+				copied.Subscriptions = nil
+				for _, s := range g.subscriptions {
+					copied.Subscriptions = append(copied.Subscriptions, s.Subscription)
+				}
+				instance.Groups = append(instance.Groups, copied)
+			}
+			account.Instances = append(account.Instances, instance)
+		}
+		w.Accounts = append(w.Accounts, account)
+	}
+	return w
+}
