@@ -154,7 +154,7 @@ func (e *Error) Unwrap() error { return e.cause }
 // LogValue implements slog.LogValuer.
 func (e *Error) LogValue() slog.Value {
 	return slog.GroupValue(
-		slog.String("code", e.Code), slog.String("class", e.Class.String()), slog.Int("http_status", e.Status),
+		slog.String("action", e.Action), slog.String("code", e.Code), slog.String("class", e.Class.String()), slog.Int("http_status", e.Status),
 		slog.String("request_id", e.RequestID), slog.String("message", e.Message))
 }
 

@@ -46,7 +46,6 @@ func TestEveryRequestTypeHasItsRow(t *testing.T) {
 	}
 }
 
-
 func TestParametersAreTheDocumentedOnes(t *testing.T) {
 	t.Parallel()
 	samples := readJSON[map[string]sample](t, "samples.json")

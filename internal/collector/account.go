@@ -211,9 +211,6 @@ const complainEvery = 10 * time.Minute
 // report counts a failed read and logs it: once when it begins or changes, then
 // every ten minutes, and once when it is over.
 func (a *account) report(o *object, err error) {
-	if a.ctx.Err() != nil {
-		return // the read was cut short by the shutdown
-	}
 	k := complaintKey{o.region, o.source.name}
 	code := reason(err)
 	if err != nil {
@@ -245,8 +242,14 @@ func (a *account) report(o *object, err error) {
 	if quiet {
 		return
 	}
-	a.logger.Warn("source failed", "region_id", o.region, "source", o.source.name, "action", o.source.action,
-		"instance_id", o.instance, "object", o.name, "failures", count, "err", err, "request_id", requestID(err))
+	attrs := []any{"region_id", o.region, "source", o.source.name, "failures", count, "err", err}
+	if o.instance != "" {
+		attrs = append(attrs, "instance_id", o.instance)
+	}
+	if o.name != "" {
+		attrs = append(attrs, "object", o.name)
+	}
+	a.logger.Warn("source failed", attrs...)
 }
 
 // Account is an account to watch and the client that reads it.

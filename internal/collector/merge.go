@@ -52,16 +52,12 @@ func (a *account) dropRegion(id string) {
 	a.metrics.forgetRegion(a.Name, id)
 }
 
-// mergeInstances takes the answer of GetInstanceList, or its failure.
-func (a *account) mergeInstances(o *object, list []api.Instance, err error) {
+// mergeInstances takes the answer of GetInstanceList.
+func (a *account) mergeInstances(o *object, list []api.Instance) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	r := a.regions[o.region]
 	if r == nil {
-		return
-	}
-	r.up = err == nil
-	if err != nil {
 		return
 	}
 	now := time.Now()

@@ -188,12 +188,3 @@ func reason(err error) string {
 	}
 	return api.CodeOther
 }
-
-// requestID is the cloud's id of the failed request; "" where it gave none.
-func requestID(err error) string {
-	var e *api.Error
-	if errors.As(err, &e) {
-		return e.RequestID
-	}
-	return ""
-}

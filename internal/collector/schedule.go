@@ -48,7 +48,7 @@ type object struct {
 	known time.Time // when it was first listed
 	at    time.Time // last success
 	tried bool
-	fails int // in a row
+	fails int // in a row, by its own fault
 	err   error
 	errAt time.Time
 }
@@ -182,6 +182,9 @@ func (a *account) read(ctx context.Context, q *queue, o *object) {
 	defer cancel()
 	start := time.Now()
 	err := o.source.read(ctx, a, o)
+	if err != nil && a.ctx.Err() != nil {
+		return // cut short by the end of Run, which says nothing of the cloud
+	}
 	a.report(o, err)
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -190,13 +193,17 @@ func (a *account) read(ctx context.Context, q *queue, o *object) {
 	lane.inFlight--
 	now := time.Now()
 	o.tried = true
+	if r := a.regions[o.region]; r != nil && r.list == o {
+		r.up = err == nil
+	}
 	if err == nil {
 		o.at, o.err, o.fails = now, nil, 0
 		lane.fails, lane.notBefore = 0, time.Time{}
 	} else {
 		o.err, o.errAt = err, now
-		o.fails++
-		lane.failed(now, err)
+		if !lane.failed(now, err) {
+			o.fails++
+		}
 	}
 	if !o.gone {
 		a.plan(q, o, start)
@@ -204,25 +211,23 @@ func (a *account) read(ctx context.Context, q *queue, o *object) {
 	a.checkReady()
 }
 
-// failed notes a failure that may be the region's or the account's.
-func (l *regionLane) failed(now time.Time, err error) {
+// failed notes a failure and reports whether it may be the region's or the
+// account's. Others are the object's own trouble, or flow control, which the
+// limiter handles.
+func (l *regionLane) failed(now time.Time, err error) bool {
 	var e *api.Error
-	if !errors.As(err, &e) {
-		return
-	}
-	switch e.Class {
-	case api.Server, api.Network, api.Auth:
-	default:
-		return // the object's own trouble, or flow control, which the limiter handles
+	if !errors.As(err, &e) || e.Class != api.Server && e.Class != api.Network && e.Class != api.Auth {
+		return false
 	}
 	l.fails++
 	if l.fails >= tripAfter {
 		l.notBefore = now.Add(jitter(min(minProbe<<min(l.fails-tripAfter, 6), maxProbe)))
 	}
+	return true
 }
 
-// plan puts o back into q. A read that started late does not push the next one
-// back by more than its interval; one that failed waits longer each time.
+// plan puts o back into q: an interval after this read began, longer each time
+// when the object keeps failing by itself.
 func (a *account) plan(q *queue, o *object, start time.Time) {
 	interval := a.interval(o)
 	if o.fails > 0 {

@@ -66,7 +66,9 @@ func readRegions(ctx context.Context, a *account, _ *object) error {
 
 func readInstances(ctx context.Context, a *account, o *object) error {
 	r, err := api.Call(ctx, a.Client, api.GetInstanceList{RegionID: o.region})
-	a.mergeInstances(o, r.Instances, err)
+	if err == nil {
+		a.mergeInstances(o, r.Instances)
+	}
 	return err
 }
 

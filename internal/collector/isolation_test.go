@@ -1,0 +1,132 @@
+package collector_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/alikafka-exporter/alikafka-exporter/internal/sim"
+)
+
+// threeRegions is an account with the same instance in three regions, and
+// another account in one of them.
+func threeRegions() *sim.World {
+	instance := func(account, region string) sim.Instance {
+		i := sim.Instance{ID: "alikafka_pre-" + account + "-" + region, RegionID: region}
+		for n := range 20 {
+			i.Topics = append(i.Topics, sim.Topic{Name: fmt.Sprintf("topic-%02d", n), Partitions: 3, Rate: 5})
+			i.Groups = append(i.Groups, sim.Group{Name: fmt.Sprintf("group-%02d", n), Subscriptions: []sim.Subscription{{Topic: fmt.Sprintf("topic-%02d", n)}}})
+		}
+		return i
+	}
+	return &sim.World{Accounts: []sim.Account{
+		{Name: "main", Keys: []sim.Key{{ID: "testid", Secret: "testsecret"}}, Instances: []sim.Instance{instance("main", "cn-hangzhou"), instance("main", "cn-shanghai"), instance("main", "cn-beijing")}},
+		{Name: "other", Keys: []sim.Key{{ID: "otherid", Secret: "othersecret"}}, Instances: []sim.Instance{instance("other", "cn-hangzhou")}},
+	}}
+}
+
+// worstAges runs an exporter for half an hour and returns the greatest age
+// that each source of main's cn-hangzhou showed in the last ten minutes.
+// broken: from the fifth minute on a region hangs, another answers HTML, and
+// the other account's secret is wrong from the start.
+func worstAges(t *testing.T, broken bool) map[string]float64 {
+	t.Helper()
+	worst := map[string]float64{}
+	synctest.Test(t, func(t *testing.T) {
+		cloud := newCloud(t, sim.Options{World: threeRegions(), Latency: 50 * time.Millisecond})
+		s := defaults("cn-hangzhou", "cn-shanghai", "cn-beijing")
+		other := s.accounts[0]
+		other.Name, other.key, other.secret, other.Regions = "other", "otherid", "othersecret", []string{"cn-hangzhou"}
+		if broken {
+			other.secret = "wrongsecret"
+		}
+		s.accounts = append(s.accounts, other)
+		e := start(t, s, cloud)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		done := make(chan error)
+		go func() { done <- e.Run(ctx) }()
+		<-time.After(5 * time.Minute)
+		if broken {
+			cloud.SetFault(sim.Match{Account: "main", RegionID: "cn-shanghai"}, sim.Fault{Kind: sim.Hang})
+			cloud.SetFault(sim.Match{Account: "main", RegionID: "cn-beijing"}, sim.Fault{Kind: sim.Gateway})
+		}
+		<-time.After(15 * time.Minute)
+		for range 59 {
+			<-time.After(10 * time.Second)
+			before := time.Now()
+			families := gather(t, e.Families(""), e.metrics)
+			if waited := time.Since(before); waited != 0 {
+				t.Fatalf("a scrape waited %v", waited)
+			}
+			for _, source := range []string{"instances", "topics", "topic_status", "consumer_groups", "consumer_group_progress"} {
+				age, _ := value(families, "alikafka_data_age_seconds", "account", "main", "region_id", "cn-hangzhou", "source", source)
+				worst[source] = max(worst[source], age)
+			}
+		}
+		families := gather(t, e.Families(""), e.metrics)
+		for labels, want := range map[[2]string]float64{
+			{"main", "cn-hangzhou"}: 1, {"main", "cn-shanghai"}: not(broken), {"main", "cn-beijing"}: not(broken), {"other", "cn-hangzhou"}: not(broken),
+		} {
+			if got, ok := value(families, "alikafka_up", "account", labels[0], "region_id", labels[1]); !ok || got != want {
+				t.Errorf("alikafka_up%v = %v, %t; want %v", labels, got, ok, want)
+			}
+		}
+		if broken {
+			checkBroken(t, e, page(t, families))
+		}
+		cancel()
+		<-done
+	})
+	return worst
+}
+
+func not(b bool) float64 {
+	if b {
+		return 0
+	}
+	return 1
+}
+
+// checkBroken looks for the reasons of the failures in metrics and log.
+func checkBroken(t *testing.T, e exporter, page string) {
+	t.Helper()
+	for _, want := range []string{
+		`alikafka_source_errors_total{account="other",reason="SignatureDoesNotMatch",region_id="cn-hangzhou",source="instances"}`,
+		`alikafka_source_errors_total{account="main",reason="timeout",region_id="cn-shanghai",source="instances"}`,
+		`alikafka_source_errors_total{account="main",reason="unreadable_reply",region_id="cn-beijing",source="instances"}`,
+		`alikafka_api_requests_total{account="other",action="GetInstanceList",code="SignatureDoesNotMatch"}`,
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page has no %s", want)
+		}
+	}
+	log := e.log.String()
+	for _, line := range strings.Split(log, "\n") {
+		if strings.Contains(line, "SignatureDoesNotMatch") && !strings.Contains(line, "request_id=") {
+			t.Errorf("no RequestId in: %s", line)
+		}
+	}
+	if n := strings.Count(log, "SignatureDoesNotMatch"); n < 1 || n > 5 {
+		t.Errorf("the wrong secret was logged %d times in half an hour", n)
+	}
+	for _, secret := range []string{"wrongsecret", "othersecret", "testsecret"} {
+		if strings.Contains(log, secret) || strings.Contains(page, secret) {
+			t.Errorf("%s leaked", secret)
+		}
+	}
+}
+
+func TestFailuresOfOthersLeaveTheDataAsFresh(t *testing.T) {
+	t.Parallel()
+	healthy, broken := worstAges(t, false), worstAges(t, true)
+	for source, age := range broken {
+		t.Logf("%s: worst age %.0f s with failures beside it, %.0f s without", source, age, healthy[source])
+		if age > 1.1*healthy[source]+1 {
+			t.Errorf("%s: worst age %.0f s, %.0f s without the failures", source, age, healthy[source])
+		}
+	}
+}
