@@ -174,6 +174,13 @@ func newCloud(t *testing.T, o sim.Options) *sim.Cloud {
 	return c
 }
 
+// inOrder makes the listing of groups slow, so that topics are read before the
+// progress of groups makes that less urgent: one order of events out of many.
+func inOrder(c *sim.Cloud) *sim.Cloud {
+	c.SetFault(sim.Match{Action: "GetConsumerList"}, sim.Fault{Kind: sim.Slow, Latency: 5 * time.Second})
+	return c
+}
+
 // page renders families as text.
 func page(t *testing.T, families map[string]*dto.MetricFamily) string {
 	t.Helper()
@@ -205,7 +212,7 @@ func TestThePageOfASmallInstance(t *testing.T) {
 		}}}}}})
 		s := defaults("cn-hangzhou")
 		s.config.Tags = []string{"team", "cost.center"}
-		e := start(t, s, cloud)
+		e := start(t, s, inOrder(cloud))
 		e.run(t, 20*time.Second) // the first read of everything, none the second
 		got := page(t, gather(t, e.Families("")))
 		golden(t, "testdata/small.prom", got)

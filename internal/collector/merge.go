@@ -322,8 +322,12 @@ func (a *account) takeLogEnds(t *topic, tp api.TopicProgress, now time.Time) {
 	}
 	first := t.consumed.IsZero()
 	t.consumed = now
-	if first && t.status.index >= 0 {
-		a.reschedule(t.status, t.status.since().Add(jitter(a.interval(t.status))))
+	switch {
+	case !first:
+	case t.status.at.IsZero(): // the first read only gives way to that of others
+		a.reschedule(t.status, t.status.known.Add(time.Second))
+	default:
+		a.reschedule(t.status, t.status.at.Add(jitter(a.interval(t.status))))
 	}
 }
 
