@@ -160,8 +160,8 @@ type answer struct {
 	status int
 	kind   string // Content-Type
 	header http.Header
-	blanks int    // before the body
 	body   []byte
+	blanks int // after the body
 	id     string
 	fate   fate
 }
@@ -336,13 +336,18 @@ func (c *Cloud) header(a *answer) http.Header {
 
 // body is an answer on its way.
 type body struct {
-	blanks int
 	rest   []byte
-	end    error // after rest
+	blanks int   // after rest
+	end    error // after all
 }
 
 func (b *body) Read(p []byte) (int, error) {
-	if b.blanks > 0 {
+	switch {
+	case len(b.rest) > 0:
+		n := copy(p, b.rest)
+		b.rest = b.rest[n:]
+		return n, nil
+	case b.blanks > 0:
 		n := min(len(p), b.blanks)
 		for i := range p[:n] {
 			p[i] = ' '
@@ -350,12 +355,7 @@ func (b *body) Read(p []byte) (int, error) {
 		b.blanks -= n
 		return n, nil
 	}
-	if len(b.rest) == 0 {
-		return 0, b.end
-	}
-	n := copy(p, b.rest)
-	b.rest = b.rest[n:]
-	return n, nil
+	return 0, b.end
 }
 
 func (b *body) Close() error { return nil }

@@ -20,7 +20,7 @@ const (
 	Unsuccessful             // HTTP 200 with Success false, Code and Message
 	Gateway                  // an HTML page of a proxy: Status, default 502
 	Truncate                 // the good answer, whose connection breaks halfway
-	Oversize                 // the good answer behind 64 MiB of blanks, which JSON and XML allow
+	Oversize                 // the good answer and 64 MiB of blanks after it
 	Reset                    // the connection breaks before an answer
 	Hang                     // no answer until the caller gives up
 	Garble                   // the good answer's content in the other format
@@ -232,7 +232,7 @@ func (f *Fault) unsuccessful(c *Call, a *answer) *answer {
 	return w.answer(nil, a.id)
 }
 
-// oversize is how many blanks precede the answer of an Oversize fault.
+// oversize is how many blanks follow the answer of an Oversize fault.
 const oversize = 64 << 20
 
 // errReset is what the reader of a broken connection gets.
