@@ -43,7 +43,7 @@ COPY --from=files /root-fs/bin/alikafka-exporter /bin/alikafka-exporter
 COPY --from=files /root-fs/etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=files --chown=65532:65532 /root-fs/state /var/lib/alikafka-exporter
 USER 65532:65532
-ENV ALIKAFKA_EXPORTER_STORAGE_PATH=/var/lib/alikafka-exporter
+# Nothing is written yet; state will go here, and nowhere else.
 VOLUME /var/lib/alikafka-exporter
 EXPOSE 19308
 ENTRYPOINT ["/bin/alikafka-exporter"]
