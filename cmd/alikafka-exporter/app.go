@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -241,7 +242,7 @@ func (a *app) adopt(c *config.Config) error {
 }
 
 // userAgent is how the exporter introduces itself to the cloud.
-func userAgent() string { return "alikafka-exporter/" + version.Version }
+func userAgent() string { return "alikafka-exporter/" + cmp.Or(version.Version, "devel") }
 
 // life is the time between two reloads: one configuration, its clients and
 // its collector.

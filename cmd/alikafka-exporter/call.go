@@ -43,7 +43,7 @@ func (p *program) addCall() {
 	cmd.Flag("version", "Version of the API.").NoEnvar().Default(api.Version).StringVar(&f.version)
 	cmd.Flag("format", "Format of the answer: json or xml.").Default("json").EnumVar(&f.format, "json", "xml")
 	cmd.Flag("timeout", "Time for the call, its retries included.").Default("1m").DurationVar(&f.timeout)
-	cmd.Flag("unguarded", "Make a call that changes something, or that the program does not know.").BoolVar(&f.unguarded)
+	cmd.Flag("unguarded", "Make a call that changes something, or that the program does not know.").NoEnvar().BoolVar(&f.unguarded)
 	p.commands[cmd.FullCommand()] = func(ctx context.Context) error {
 		if err := f.setParams(args); err != nil {
 			return usageError{err}

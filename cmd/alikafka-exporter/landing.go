@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"errors"
 	"html/template"
@@ -52,7 +53,7 @@ func (a *app) serveLanding(w http.ResponseWriter, _ *http.Request) {
 	l := a.current.Load()
 	s := l.collector.Status()
 	page := landing{
-		Version: version.Info(), Ready: l.isReady(), At: s.At, Links: a.links(),
+		Version: strings.TrimSpace("Version " + cmp.Or(version.Version, "devel") + " " + version.Revision), Ready: l.isReady(), At: s.At, Links: a.links(),
 	}
 	for _, r := range s.Regions {
 		page.Regions = append(page.Regions, regionRow{Account: r.Account, ID: r.ID, State: state(r.Tried, r.Up), Instances: r.Instances})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/prometheus/common/promslog"
@@ -32,7 +33,7 @@ func newProgram(stdout, stderr io.Writer) *program {
 		commands:    map[string]func(context.Context) error{},
 	}
 	p.DefaultEnvars().UsageWriter(stdout).ErrorWriter(stderr)
-	p.HelpFlag.Short('h')
+	p.HelpFlag.Short('h').NoEnvar()
 	p.Terminate(func(int) { panic(helped{}) })
 	promslogflag.AddFlags(p.Application, &p.logging)
 	p.addServe()
@@ -58,6 +59,10 @@ func (p *program) parse(args []string) (command string, done bool, err error) {
 			done = true
 		}
 	}()
+	if len(args) > 0 && strings.HasPrefix(args[0], "-") {
+		// Help on the default command is help on everything.
+		p.UsageTemplate(kingpin.LongHelpTemplate)
+	}
 	command, err = p.Parse(args)
 	if err != nil {
 		err = usageError{fmt.Errorf("%w (try --help)", err)}

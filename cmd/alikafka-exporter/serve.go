@@ -11,7 +11,6 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/prometheus/common/version"
 	"github.com/prometheus/exporter-toolkit/web"
-	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/config"
 )
@@ -44,10 +43,13 @@ type webFlags struct {
 }
 
 func addWebFlags(cmd *kingpin.CmdClause, address string) *webFlags {
-	f := &webFlags{toolkit: kingpinflag.AddFlags(cmd, address)}
-	if f.toolkit.WebSystemdSocket == nil {
-		f.toolkit.WebSystemdSocket = new(bool)
-	}
+	// Not kingpinflag's: we open the listeners, and not on vsock.
+	f := &webFlags{toolkit: &web.FlagConfig{
+		WebListenAddresses: cmd.Flag("web.listen-address", "Address of metrics and pages; repeatable. Port 0 picks a free one.").Default(address).Strings(),
+		WebSystemdSocket:   cmd.Flag("web.systemd-socket", "Use the sockets that systemd hands over instead of listen addresses.").Bool(),
+		WebConfigFile: cmd.Flag("web.config.file", "File that turns on TLS or basic authentication: "+
+			"https://github.com/prometheus/exporter-toolkit/blob/master/docs/web-configuration.md").String(),
+	}}
 	cmd.Flag("web.telemetry-path", "Path of the metrics; those of one cloud instance are below it.").Default("/metrics").StringVar(&f.telemetryPath)
 	cmd.Flag("web.external-url", "URL under which the exporter is reached through a reverse proxy. Its path works as a prefix of every page.").URLVar(&f.externalURL)
 	cmd.Flag("web.enable-lifecycle", "Allow reloads by POST to /-/reload.").BoolVar(&f.lifecycle)
