@@ -31,7 +31,7 @@ func (a *account) mergeRegions(ids map[string][]string) {
 		if len(ids[id]) > 0 || len(ids) == 0 && id == a.DiscoveryRegion {
 			continue
 		}
-		if r.missing++; r.missing >= confirmed || len(r.instances) == 0 && r.list.tried {
+		if r.missing++; r.missing >= confirmed || len(r.instances) == 0 {
 			a.dropRegion(id)
 		} else {
 			a.hurry(r.list)
