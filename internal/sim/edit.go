@@ -145,7 +145,8 @@ func (c *Cloud) Resume(ref Ref, speed float64) error {
 }
 
 // Seek moves a group to the messages that were produced so long ago, from
-// where it goes on at a multiple of the speed of production.
+// where it goes on at a multiple of the speed of production, until it is where
+// it would have been. Moved ahead of that, it waits there.
 func (c *Cloud) Seek(ref Ref, ago time.Duration, speed float64) error {
 	return c.bend(ref, func(_, now time.Duration) (time.Duration, float64) { return now - ago, speed })
 }
@@ -168,8 +169,12 @@ func (c *Cloud) bend(ref Ref, to func(at, now time.Duration) (time.Duration, flo
 			for p := range s.topic.Partitions {
 				at := g.position(s, p, now)
 				delete(s.bends, p)
-				place, speed := to(at, now)
-				s.bends[p] = &bend{from: now, place: place, speed: speed, ahead: place > max(at, g.position(s, p, now))}
+				b := bend{from: now}
+				b.place, b.speed = to(at, now)
+				if b.speed > 0 && b.place > max(at, g.position(s, p, now)) {
+					b.ahead, b.speed = true, 0
+				}
+				s.bends[p] = &b
 			}
 		}
 		if !found {

@@ -198,14 +198,17 @@ func (w *reply) value(v string) {
 		w.buf = append(w.buf, '"')
 	case !w.xml:
 		w.buf = appendJSON(w.buf, v)
-	case plain(v, `<>&"'`):
+	case plain(v, "<>&"):
 		w.buf = append(w.buf, v...)
 	default:
 		var b strings.Builder
 		_ = xml.EscapeText(&b, []byte(v)) // a Builder does not fail
-		w.buf = append(w.buf, b.String()...)
+		w.buf = append(w.buf, quotes.Replace(b.String())...)
 	}
 }
+
+// quotes undoes what only attributes need; the service leaves quotes alone.
+var quotes = strings.NewReplacer("&#34;", `"`, "&#39;", "'")
 
 // plain reports whether v needs no escaping: printable ASCII without special.
 func plain(v, special string) bool {

@@ -14,3 +14,10 @@ func Sign(method, secret string, values map[string]string) (text, sig string) {
 	t := stringToSign(method, ps)
 	return string(t), signature(secret, t)
 }
+
+// Nonces returns how many nonces the cloud remembers.
+func Nonces(c *Cloud) int {
+	c.nonces.mu.Lock()
+	defer c.nonces.mu.Unlock()
+	return len(c.nonces.young) + len(c.nonces.old)
+}
