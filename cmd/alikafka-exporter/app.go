@@ -43,8 +43,7 @@ type app struct {
 	listeners []net.Listener
 
 	current   atomic.Pointer[life]
-	reloading sync.Mutex              // one reload at a time; guards what follows
-	limiters  map[string]*api.Limiter // by account
+	reloading sync.Mutex // one reload at a time; guards stopped
 	stopped   bool
 }
 
@@ -62,7 +61,6 @@ func newApp(ctx context.Context, log *slog.Logger, flags *webFlags, load func() 
 		registry: prometheus.NewRegistry(),
 		metrics:  collector.NewMetrics(),
 		source:   api.NewSourceLimit(c.RateLimits.PerSourceIP),
-		limiters: map[string]*api.Limiter{},
 	}
 	a.registry.MustRegister(
 		collectors.NewGoCollector(),
@@ -86,7 +84,7 @@ func (a *app) run(ctx context.Context) error {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
-	a.current.Load().start(a.log)
+	a.current.Load().start(ctx, a.log)
 	g, ctx := errgroup.WithContext(ctx)
 	handler := a.handler()
 	for _, l := range a.listeners {
@@ -164,14 +162,14 @@ func (a *app) reloadOn(ctx context.Context, hangup <-chan os.Signal) {
 		case <-ctx.Done():
 			return
 		case <-hangup:
-			_ = a.reload() // it logs
+			_ = a.reload(ctx) // it logs
 		}
 	}
 }
 
 // reload reads the configuration again and moves to a new life, which knows
 // what the old one knew. A configuration with a mistake changes nothing.
-func (a *app) reload() error {
+func (a *app) reload(ctx context.Context) error {
 	a.reloading.Lock()
 	defer a.reloading.Unlock()
 	if a.stopped {
@@ -187,9 +185,14 @@ func (a *app) reload() error {
 		a.log.Error("reload failed, the old configuration stays in force", "err", err)
 		return err
 	}
-	a.current.Load().start(a.log)
+	a.current.Load().start(ctx, a.log)
 	if err := old.stop(); err != nil {
 		a.log.Warn("old configuration", "err", err)
+	}
+	for name := range old.limiters {
+		if a.current.Load().limiters[name] == nil {
+			a.metrics.Forget(name)
+		}
 	}
 	a.log.Info("configuration reloaded", "accounts", len(c.Accounts))
 	return nil
@@ -199,19 +202,23 @@ func (a *app) reload() error {
 // one. On an error nothing has changed.
 func (a *app) adopt(c *config.Config) error {
 	next := &life{limiters: map[string]*api.Limiter{}, done: make(chan struct{})}
+	old := a.current.Load()
+	if old == nil {
+		old = &life{}
+	}
 	var accounts []collector.Account
 	for _, cfg := range c.Accounts {
 		credentials, err := cfg.Credentials.New()
 		if err != nil {
 			return fmt.Errorf("account %s: credentials: %w", cfg.Name, err)
 		}
-		limiter, ok := a.limiters[cfg.Name]
+		limiter, ok := old.limiters[cfg.Name]
 		if !ok {
 			limiter = api.NewLimiter(c.RateLimits, a.source)
 		}
 		client, err := api.NewClient(api.Options{
 			Account: cfg.Name, Credentials: credentials, Limiter: limiter, Endpoints: cfg.Endpoints,
-			UserAgent: userAgent(), Observe: a.metrics.Observe,
+			UserAgent: userAgent(), Observe: a.observe,
 		})
 		if err != nil {
 			return fmt.Errorf("account %s: %w", cfg.Name, err)
@@ -220,25 +227,24 @@ func (a *app) adopt(c *config.Config) error {
 		next.clients = append(next.clients, client)
 		accounts = append(accounts, collector.Account{AccountConfig: cfg, Client: client, PerRegion: c.RateLimits.Scope == "region"})
 	}
-	o := collector.Options{Accounts: accounts, Config: c.Collect, Logger: a.log, Metrics: a.metrics}
-	if old := a.current.Load(); old != nil {
-		o.Previous = old.collector
-		next.ready = old.isReady()
-	}
-	next.collector = collector.New(o)
-	for name := range a.limiters {
-		if next.limiters[name] == nil {
-			a.metrics.Forget(name)
-		}
-	}
+	next.collector = collector.New(collector.Options{
+		Accounts: accounts, Config: c.Collect, Logger: a.log, Metrics: a.metrics, Previous: old.collector,
+	})
+	next.ready = old.isReady()
 	for name, limiter := range next.limiters {
 		limiter.Configure(c.RateLimits)
 		a.metrics.Watch(name, limiter)
 	}
-	a.limiters = next.limiters
 	a.current.Store(next)
 	a.metrics.Configured(true)
 	return nil
+}
+
+// observe takes note of an attempt of a call, of which parameters are no part.
+func (a *app) observe(at api.Attempt) {
+	a.metrics.Observe(at)
+	a.log.Debug("call", "account", at.Account, "action", at.Action, "region_id", at.RegionID, "lane", at.Lane, "number", at.Number,
+		"code", at.Code, "request_id", at.RequestID, "waited", at.Waited, "took", at.Took)
 }
 
 // userAgent is how the exporter introduces itself to the cloud.
@@ -255,10 +261,10 @@ type life struct {
 	done      chan struct{} // closed when polling has ended
 }
 
-// start begins polling. stop ends it, not the end of the program's context:
-// the listeners go first.
-func (l *life) start(log *slog.Logger) {
-	ctx, cancel := context.WithCancel(context.Background())
+// start begins polling. stop ends it, not the end of ctx: on shutdown the
+// listeners go first.
+func (l *life) start(ctx context.Context, log *slog.Logger) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	l.cancel = cancel
 	go func() {
 		defer close(l.done)
@@ -286,6 +292,9 @@ func (l *life) stop() error {
 
 // isReady reports whether every source was tried once.
 func (l *life) isReady() bool {
+	if l.collector == nil {
+		return false
+	}
 	select {
 	case <-l.collector.Ready():
 		return true

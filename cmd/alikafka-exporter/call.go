@@ -60,7 +60,7 @@ func (f *callFlags) setParams(args []string) error {
 		case !ok || key == "":
 			// The argument is not repeated: it may be a secret.
 			return fmt.Errorf("parameter %d is not of the form Key=Value", i+1)
-		case slices.Contains(signingParams, key):
+		case isSigningParam(key):
 			return fmt.Errorf("parameter %s is set by the program", key)
 		}
 		if _, ok := f.params[key]; ok {
@@ -71,11 +71,15 @@ func (f *callFlags) setParams(args []string) error {
 	return nil
 }
 
-// signingParams are the common parameters of a request. The cloud would see
-// them twice.
-var signingParams = []string{
-	"Action", "Version", "Format", "AccessKeyId", "SecurityToken", "Signature", "SignatureMethod",
-	"SignatureNonce", "SignatureVersion", "Timestamp",
+// isSigningParam reports whether every request has the parameter already. The
+// cloud would see it twice.
+func isSigningParam(name string) bool {
+	switch name {
+	case "Action", "Version", "Format", "AccessKeyId", "SecurityToken", "Signature", "SignatureMethod",
+		"SignatureNonce", "SignatureVersion", "Timestamp":
+		return true
+	}
+	return false
 }
 
 // call makes the call and prints its answer.

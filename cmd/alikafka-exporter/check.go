@@ -15,8 +15,7 @@ func (p *program) addCheck() {
 	p.addVersion(cmd)
 	p.commands[cmd.FullCommand()] = func(context.Context) error {
 		c, err := config.Load(*file)
-		var mistakes *config.Error
-		if errors.As(err, &mistakes) {
+		if mistakes, ok := errors.AsType[*config.Error](err); ok {
 			_, _ = fmt.Fprintln(p.stderr, mistakes)
 			return fmt.Errorf("%s: %s", *file, count(len(mistakes.Mistakes), "mistake"))
 		}

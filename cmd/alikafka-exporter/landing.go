@@ -19,8 +19,6 @@ import (
 //go:embed landing.html
 var landingHTML string
 
-var landingPage = template.Must(template.New("landing").Parse(landingHTML))
-
 // landing is what the page shows.
 type landing struct {
 	Version string
@@ -47,9 +45,26 @@ type sourceRow struct {
 	FailedAgo                 string
 }
 
-// serveLanding answers with the status page. Links are relative, so that the
+// landingPage answers with the status page. Links are relative, so that the
 // page works behind any proxy.
-func (a *app) serveLanding(w http.ResponseWriter, _ *http.Request) {
+func (a *app) landingPage() http.Handler {
+	page := template.Must(template.New("landing").Parse(landingHTML))
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		var b bytes.Buffer
+		if err := page.Execute(&b, a.landing()); err != nil {
+			a.log.Error("status page", "err", err)
+			say(w, http.StatusInternalServerError, "the page could not be made")
+			return
+		}
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+		_, _ = w.Write(b.Bytes())
+	})
+}
+
+// landing returns what there is to show now.
+func (a *app) landing() landing {
 	l := a.current.Load()
 	s := l.collector.Status()
 	page := landing{
@@ -61,16 +76,7 @@ func (a *app) serveLanding(w http.ResponseWriter, _ *http.Request) {
 	for _, src := range s.Sources {
 		page.Sources = append(page.Sources, newSourceRow(src, s.At))
 	}
-	var b bytes.Buffer
-	if err := landingPage.Execute(&b, page); err != nil {
-		a.log.Error("status page", "err", err)
-		say(w, http.StatusInternalServerError, "the page could not be made")
-		return
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
-	_, _ = w.Write(b.Bytes())
+	return page
 }
 
 func (a *app) links() []link {
@@ -108,8 +114,7 @@ func newSourceRow(s collector.SourceState, now time.Time) sourceRow {
 		return row
 	}
 	row.State, row.FailedAgo, row.Message = "error", age(now, s.ErrAt), s.Err.Error()
-	var e *api.Error
-	if errors.As(s.Err, &e) {
+	if e, ok := errors.AsType[*api.Error](s.Err); ok {
 		row.Code, row.Message, row.RequestID = e.Code, e.Message, e.RequestID
 	}
 	return row

@@ -75,7 +75,7 @@ func cmdStart(ts *testscript.TestScript, _ bool, args []string) {
 	name := args[0]
 	// The script's environment is told by nothing else.
 	ts.Check(ts.Exec("env", "-0"))
-	cmd := exec.Command("alikafka-exporter", args[1:]...) //nolint:noctx // `stop` ends it, or the end of the script
+	cmd := exec.Command("alikafka-exporter", args[1:]...) // `stop` ends it, or the end of the script
 	cmd.Env = strings.Split(strings.TrimSuffix(ts.ReadFile("stdout"), "\x00"), "\x00")
 	cmd.Dir = ts.MkAbs(".")
 	var err error
@@ -206,7 +206,7 @@ func (r httpRequest) do() (status int, body string, err error) {
 	if err != nil {
 		return 0, "", err
 	}
-	defer resp.Body.Close() //nolint:errcheck // read to its end
+	defer resp.Body.Close()
 	data, err := io.ReadAll(resp.Body)
 	return resp.StatusCode, string(data), err
 }

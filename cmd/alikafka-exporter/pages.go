@@ -20,7 +20,7 @@ func (a *app) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET "+a.flags.telemetryPath, promhttp.InstrumentMetricHandler(a.registry, promhttp.HandlerFor(a.registry, a.scrapeOptions())))
 	mux.HandleFunc("GET "+a.flags.telemetryPath+"/instance", a.serveInstance)
-	mux.HandleFunc("GET /{$}", a.serveLanding)
+	mux.Handle("GET /{$}", a.landingPage())
 	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "healthy") })
 	mux.HandleFunc("GET /-/ready", a.serveReady)
 	mux.HandleFunc("POST /-/reload", a.serveReload)
@@ -75,12 +75,12 @@ func (a *app) serveReady(w http.ResponseWriter, _ *http.Request) {
 	say(w, http.StatusOK, "ready")
 }
 
-func (a *app) serveReload(w http.ResponseWriter, _ *http.Request) {
+func (a *app) serveReload(w http.ResponseWriter, r *http.Request) {
 	if !a.flags.lifecycle {
 		say(w, http.StatusForbidden, "reloading by HTTP is off (--web.enable-lifecycle)")
 		return
 	}
-	if err := a.reload(); err != nil {
+	if err := a.reload(r.Context()); err != nil {
 		say(w, http.StatusInternalServerError, err.Error())
 		return
 	}
@@ -92,5 +92,5 @@ func say(w http.ResponseWriter, status int, line string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_, _ = fmt.Fprintln(w, line)
+	_, _ = fmt.Fprintln(w, line) //nolint:gosec // plain text, and browsers are told not to guess
 }

@@ -18,7 +18,7 @@ import (
 // The key of the simulated cloud where no other is given.
 const (
 	simKeyID     = "testid"
-	simKeySecret = "testsecret" //nolint:gosec // opens nothing but the simulator
+	simKeySecret = "testsecret" // opens nothing but the simulator
 )
 
 // simFlags choose the simulated world; `sim` and `demo` share them.

@@ -217,7 +217,7 @@ const (
 	maxTTL      = 7 * 24 * time.Hour
 )
 
-var tagKey = regexp.MustCompile(`^[^\s]{1,128}$`)
+var tagKey = regexp.MustCompile(`^\S{1,128}$`)
 
 // Validate reports every mistake at once: *api.FieldError values, joined,
 // with their paths below `collect`.

@@ -35,7 +35,7 @@ const maxSize = 8 << 20
 // Load reads a file. Paths in it are relative to its directory. What is wrong
 // in the file is an *Error; another error means that it could not be read.
 func Load(path string) (*Config, error) {
-	data, err := os.ReadFile(path)
+	data, err := os.ReadFile(path) //nolint:gosec // the user names the file
 	if err != nil {
 		return nil, err
 	}

@@ -65,8 +65,7 @@ func TestBadFilesNameEveryMistake(t *testing.T) {
 		t.Run(filepath.Base(f), func(t *testing.T) {
 			t.Parallel()
 			_, err := config.Load(f)
-			var e *config.Error
-			if !errors.As(err, &e) {
+			if _, ok := errors.AsType[*config.Error](err); !ok {
 				t.Fatalf("want a *config.Error, have %v", err)
 			}
 			got := err.Error() + "\n"
@@ -79,7 +78,7 @@ func TestBadFilesNameEveryMistake(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			want, err := os.ReadFile(golden) //nolint:gosec // a fixture
+			want, err := os.ReadFile(golden)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -93,8 +92,8 @@ func TestBadFilesNameEveryMistake(t *testing.T) {
 func TestTenMistakesGiveTenPaths(t *testing.T) {
 	t.Parallel()
 	_, err := config.Load("testdata/ten-mistakes.bad.yaml")
-	var e *config.Error
-	if !errors.As(err, &e) {
+	e, ok := errors.AsType[*config.Error](err)
+	if !ok {
 		t.Fatalf("want a *config.Error, have %v", err)
 	}
 	want := []string{
@@ -259,13 +258,13 @@ func requireKeys(t *testing.T, path string, n *yaml.Node, typ reflect.Type) {
 		for i := 1; i < len(n.Content); i += 2 {
 			have[n.Content[i-1].Value] = n.Content[i]
 		}
-		for i := range typ.NumField() {
-			key := typ.Field(i).Tag.Get("yaml")
+		for field := range typ.Fields() {
+			key := field.Tag.Get("yaml")
 			if have[key] == nil {
 				t.Errorf("the example lacks %s.%s", path, key)
 				continue
 			}
-			requireKeys(t, path+"."+key, have[key], typ.Field(i).Type)
+			requireKeys(t, path+"."+key, have[key], field.Type)
 		}
 	}
 }
@@ -273,7 +272,7 @@ func requireKeys(t *testing.T, path string, n *yaml.Node, typ reflect.Type) {
 func FuzzParse(f *testing.F) {
 	files, _ := filepath.Glob("testdata/*.yaml")
 	for _, name := range append(files, example) {
-		data, err := os.ReadFile(name) //nolint:gosec // a fixture
+		data, err := os.ReadFile(name)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -287,8 +286,8 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		var e *config.Error
-		if !errors.As(err, &e) || len(e.Mistakes) == 0 {
+		e, ok := errors.AsType[*config.Error](err)
+		if !ok || len(e.Mistakes) == 0 {
 			t.Fatalf("want a *config.Error, have %v", err)
 		}
 		for _, m := range e.Mistakes {

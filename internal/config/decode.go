@@ -98,7 +98,7 @@ func (d *decoder) value(path string, n *yaml.Node, v reflect.Value) {
 	if !d.visit(line) || isNull(n) {
 		return // a key without a value keeps the default
 	}
-	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+	if u, ok := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr()); ok {
 		if text, ok := d.scalar(path, line, n, "a string"); ok {
 			if err := u.UnmarshalText([]byte(text)); err != nil {
 				d.mistake(path, line, err.Error())
@@ -112,7 +112,7 @@ func (d *decoder) value(path string, n *yaml.Node, v reflect.Value) {
 		d.value(path, n, p.Elem())
 		v.Set(p)
 	case reflect.Struct:
-		if s, ok := v.Addr().Interface().(*secret.String); ok {
+		if s, ok := reflect.TypeAssert[*secret.String](v.Addr()); ok {
 			if text, ok := d.scalar(path, line, n, "a string"); ok {
 				*s = secret.New(text)
 			}
@@ -178,6 +178,7 @@ func (d *decoder) wrongType(path string, line int, n *yaml.Node, want string) {
 		found = "a mapping"
 	case yaml.SequenceNode:
 		found = "a list"
+	case yaml.DocumentNode, yaml.AliasNode: // never here: the root is opened, aliases are followed
 	case yaml.ScalarNode:
 		if kind, ok := scalarKinds()[n.ShortTag()]; ok {
 			found = kind
@@ -279,7 +280,7 @@ func (d *decoder) list(path string, line int, n *yaml.Node, v reflect.Value) {
 	list := reflect.MakeSlice(v.Type(), 0, 0)
 	for i, item := range n.Content {
 		element := reflect.New(v.Type().Elem()).Elem()
-		if a, ok := element.Addr().Interface().(*collector.AccountConfig); ok {
+		if a, ok := reflect.TypeAssert[*collector.AccountConfig](element.Addr()); ok {
 			*a = collector.DefaultAccountConfig()
 		}
 		sub := fmt.Sprintf("%s[%d]", path, i)
@@ -382,8 +383,7 @@ func (d *decoder) section(path string, err error) {
 		return
 	}
 	for _, e := range list.Unwrap() {
-		var field *api.FieldError
-		if errors.As(e, &field) {
+		if field, ok := errors.AsType[*api.FieldError](e); ok {
 			d.invalid(join(path, field.Path), field.Err.Error())
 		} else {
 			d.invalid(path, e.Error())
