@@ -3,7 +3,7 @@ package sim_test
 import (
 	"context"
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // the protocol's algorithm
+	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -39,20 +39,20 @@ type client struct {
 // nonce makes every signed call of the process unique.
 var nonce atomic.Int64
 
-func newClient(t testing.TB, transport http.RoundTripper) *client {
-	t.Helper()
+func newClient(tb testing.TB, transport http.RoundTripper) *client {
+	tb.Helper()
 	return &client{
-		t: t, transport: transport, host: "alikafka.cn-hangzhou.aliyuncs.com",
+		t: tb, transport: transport, host: "alikafka.cn-hangzhou.aliyuncs.com",
 		id: "testid", secret: "testsecret", method: http.MethodPost, now: time.Now,
 	}
 }
 
 // newCloud makes a cloud or fails the test.
-func newCloud(t testing.TB, o sim.Options) *sim.Cloud {
-	t.Helper()
+func newCloud(tb testing.TB, o sim.Options) *sim.Cloud {
+	tb.Helper()
 	c, err := sim.New(o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return c
 }
@@ -156,7 +156,7 @@ func (c *client) get(into any, action string, own ...string) {
 // apiError is the body of a refusal. Code is "200" for a good answer.
 type apiError struct {
 	XMLName                    xml.Name `json:"-"`
-	RequestId, HostId, Message string   //nolint:revive // wire names
+	RequestId, HostId, Message string
 	Code                       code
 }
 
@@ -168,8 +168,8 @@ func (c *code) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-func decodeError(t testing.TB, body string) apiError {
-	t.Helper()
+func decodeError(tb testing.TB, body string) apiError {
+	tb.Helper()
 	var e apiError
 	var err error
 	if strings.HasPrefix(body, "<") {
@@ -178,7 +178,7 @@ func decodeError(t testing.TB, body string) apiError {
 		err = json.Unmarshal([]byte(body), &e)
 	}
 	if err != nil {
-		t.Fatalf("%v in %.300s", err, body)
+		tb.Fatalf("%v in %.300s", err, body)
 	}
 	return e
 }
@@ -192,13 +192,13 @@ func signV3(r *http.Request, id, secret, payload string) {
 			values[lower] = r.Header.Get(name)
 		}
 	}
-	var headers string
+	var headers strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		names = append(names, name)
-		headers += name + ":" + values[name] + "\n"
+		headers.WriteString(name + ":" + values[name] + "\n")
 	}
 	signed := strings.Join(names, ";")
-	canonical := strings.Join([]string{r.Method, "/", strings.ReplaceAll(r.URL.Query().Encode(), "+", "%20"), headers, signed, payload}, "\n")
+	canonical := strings.Join([]string{r.Method, "/", strings.ReplaceAll(r.URL.Query().Encode(), "+", "%20"), headers.String(), signed, payload}, "\n")
 	digest := sha256.Sum256([]byte(canonical))
 	h := hmac.New(sha256.New, []byte(secret))
 	h.Write([]byte("ACS3-HMAC-SHA256\n" + hex.EncodeToString(digest[:])))

@@ -230,7 +230,7 @@ func (c *Cloud) gateway(ctx context.Context, rq *request, no *refusal, id string
 	var f *Fault
 	if no == nil {
 		f = c.fault(call)
-		if err := sleep(ctx, f.latency(c, call)); err != nil {
+		if err := sleep(ctx, f.latency(call)); err != nil {
 			return nil, err
 		}
 		call.At, call.since = c.now()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -74,12 +75,7 @@ func (c *Cloud) SetFault(m Match, f Fault) (remove func()) {
 	return func() {
 		c.faults.mu.Lock()
 		defer c.faults.mu.Unlock()
-		for i, other := range c.faults.rules {
-			if other == r {
-				c.faults.rules = append(c.faults.rules[:i:i], c.faults.rules[i+1:]...)
-				return
-			}
-		}
+		c.faults.rules = without(c.faults.rules, r)
 	}
 }
 
@@ -102,8 +98,7 @@ func (c *Cloud) fault(call *Call) *Fault {
 func (c *Cloud) ruled(call *Call) *Fault {
 	c.faults.mu.Lock()
 	defer c.faults.mu.Unlock()
-	for i := len(c.faults.rules) - 1; i >= 0; i-- {
-		r := c.faults.rules[i]
+	for _, r := range slices.Backward(c.faults.rules) {
 		if !r.match.matches(call) || r.fault.Times > 0 && r.left == 0 {
 			continue
 		}
@@ -132,7 +127,7 @@ func throttles(code string) bool {
 		code == "ONS_SYSTEM_FLOW_CONTROL"
 }
 
-func (f *Fault) latency(c *Cloud, call *Call) time.Duration {
+func (f *Fault) latency(call *Call) time.Duration {
 	if f == nil {
 		return 0
 	}
@@ -146,10 +141,11 @@ func (f *Fault) instead() *refusal {
 		return nil
 	}
 	switch f.Kind {
-	case Refuse, Unsuccessful, Gateway, Reset, Hang, Redirect:
+	case Slow, Truncate, Oversize, Garble:
+		return nil
+	default:
 		return f.refusal()
 	}
-	return nil
 }
 
 // refusal returns the error that a fault names.

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"maps"
 	"math"
 	"net/http"
 	"sync"
@@ -45,11 +46,10 @@ type limiter struct {
 }
 
 func newLimiter(l Limits) *limiter {
-	own := make(map[string]float64, len(l.Actions))
-	for action, qps := range l.Actions {
-		own[action] = qps
+	l.Actions = maps.Clone(l.Actions)
+	if l.Actions == nil {
+		l.Actions = make(map[string]float64)
 	}
-	l.Actions = own
 	if l.Default == 0 {
 		l.Default = defaultQPS
 	}

@@ -184,7 +184,7 @@ func TestParametersAnywhere(t *testing.T) {
 	r.Body = io.NopCloser(strings.NewReader("Signature=" + escape(signature)))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
 	resp, err := cloud.RoundTrip(r)
-	if err != nil || resp.StatusCode != 200 {
+	if err != nil || resp.StatusCode != http.StatusOK {
 		t.Errorf("half and half: %v %v", resp, err)
 	}
 }

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"io"
 	"mime"
 	"net"
@@ -10,8 +11,14 @@ import (
 	"strings"
 )
 
-// maxBody bounds what is read of a request; the gateway refuses larger ones.
-const maxBody = 1 << 20
+// What is read of a request is bounded in bytes and in parameters.
+const (
+	maxBody   = 1 << 20
+	maxParams = 2000
+)
+
+// errParams is the error of a request with too many parameters.
+var errParams = errors.New("too many parameters")
 
 // param is one name and value of a query or a form.
 type param struct{ name, value string }
@@ -102,6 +109,9 @@ func parse(ps params, s string) (params, error) {
 		value, err = url.QueryUnescape(value)
 		if err != nil {
 			return nil, err
+		}
+		if len(ps) == maxParams {
+			return nil, errParams
 		}
 		ps = append(ps, param{name, value})
 	}

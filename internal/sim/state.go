@@ -278,7 +278,7 @@ func (in *instance) config() string {
 		"kafka.message.max.bytes":   "1048576",
 	}
 	maps.Copy(all, in.Config)
-	text, _ := json.Marshal(all) // a map of strings does not fail
+	text, _ := json.Marshal(all) //nolint:errchkjson // a map of strings does not fail
 	return string(text)
 }
 

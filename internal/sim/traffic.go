@@ -29,6 +29,7 @@ func newCurve(t Topic) curve {
 	}
 	rate := func(x float64) float64 { return 1 + 0.35*math.Sin(2*math.Pi*x) } // Wave
 	switch t.Shape {
+	case Wave:
 	case Steady:
 		rate = func(float64) float64 { return 1 }
 	case Bursts: // a twelfth of the period, centred

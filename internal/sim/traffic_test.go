@@ -31,7 +31,7 @@ type progress struct {
 				OffsetList               struct {
 					OffsetList []struct {
 						Partition, ConsumerOffset, BrokerOffset, LastTimestamp, Accumulate int64
-						MemberId, ClientIp                                                 string //nolint:revive // wire names
+						MemberId, ClientIp                                                 string
 					}
 				}
 			}
