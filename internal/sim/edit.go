@@ -184,8 +184,8 @@ func (c *Cloud) bend(ref Ref, to func(at, now time.Duration) (time.Duration, flo
 	})
 }
 
-// World returns what there is now, with its defaults filled in. Ages count
-// from the start of the cloud.
+// World returns what there is now, keys and passwords included, with its
+// defaults filled in. Ages count from the start of the cloud.
 func (c *Cloud) World() World {
 	c.mu.RLock()
 	defer c.mu.RUnlock()

@@ -1,6 +1,11 @@
 package sim
 
-import "github.com/alikafka-exporter/alikafka-exporter/internal/api"
+import (
+	"maps"
+	"slices"
+
+	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
+)
 
 // kafka is the product that the exporter exists for. Its operations are the
 // table of package api, row by row.
@@ -31,11 +36,8 @@ var amqp = product{
 	operations: map[string]*operation{"ListInstances": {do: listInstances, bare: true}},
 }
 
-// Operations returns the actions of alikafka that the cloud can play.
+// Operations returns the actions of alikafka that the cloud can
+// play, sorted.
 func Operations() []string {
-	names := make([]string, 0, len(kafka.operations))
-	for name := range kafka.operations {
-		names = append(names, name)
-	}
-	return names
+	return slices.Sorted(maps.Keys(kafka.operations))
 }
