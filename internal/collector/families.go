@@ -28,8 +28,10 @@ type family[E any] struct {
 
 // entity is a kind of thing that families are about.
 type entity[E any] struct {
-	labels   []string
-	each     func(*view, func(e E, identity ...string))
+	labels []string
+	// each visits every E with the values of labels, which are only valid
+	// during the visit.
+	each     func(*view, func(e E, identity []string))
 	families []family[E]
 }
 
@@ -38,6 +40,14 @@ type view struct {
 	*Snapshot
 	config   Config
 	instance string // id of the only instance to show; "" for all
+
+	labels [6]string // see identity
+}
+
+// identity returns the values as a slice that the next call overwrites, so
+// that a visit of a million partitions allocates nothing.
+func (v *view) identity(values ...string) []string {
+	return v.labels[:copy(v.labels[:], values)]
 }
 
 func (v *view) ttl(source string) time.Duration { return time.Duration(v.config.Sources[source].TTL) }
@@ -77,7 +87,7 @@ func (r row[E]) family() Family {
 
 func (r row[E]) samples(v *view, show func(float64, []string)) {
 	labels := make([]string, 0, 12)
-	r.entity.each(v, func(e E, identity ...string) {
+	r.entity.each(v, func(e E, identity []string) {
 		r.about.show(e, func(value float64, own ...string) {
 			labels = append(append(labels[:0], identity...), own...)
 			show(value, labels)
@@ -143,12 +153,12 @@ func withTags[E any](e entity[E], name, help string, keys []string, tags func(E)
 
 var regionEntity = entity[*Region]{
 	labels: []string{"account", "region_id"},
-	each: func(v *view, yield func(*Region, ...string)) {
+	each: func(v *view, yield func(*Region, []string)) {
 		if v.instance != "" {
 			return
 		}
 		for _, r := range v.Regions {
-			yield(r, r.Account, r.ID)
+			yield(r, v.identity(r.Account, r.ID))
 		}
 	},
 	families: []family[*Region]{
@@ -175,10 +185,10 @@ type instanceView struct {
 
 var instanceEntity = entity[instanceView]{
 	labels: []string{"account", "region_id", "instance_id"},
-	each: func(v *view, yield func(instanceView, ...string)) {
+	each: func(v *view, yield func(instanceView, []string)) {
 		v.eachInstance(func(i *Instance) {
 			if i.Info.fresh(v.At, v.ttl(sourceInstances)) {
-				yield(instanceView{i, v}, i.Account, i.RegionID, i.ID)
+				yield(instanceView{i, v}, v.identity(i.Account, i.RegionID, i.ID))
 			}
 		})
 	},
@@ -426,5 +436,18 @@ func unixSeconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
 // ageOf is for the one kind of age that is exported: that of the data.
 func ageOf(v *view, t time.Time) float64 { return max(0, v.At.Sub(t).Seconds()) }
 
+// partitionLabels are ready for every partition that a topic may have.
+var partitionLabels = func() (s [361]string) {
+	for i := range s {
+		s[i] = strconv.Itoa(i)
+	}
+	return s
+}()
+
 // partitionLabel is the label of a partition number.
-func partitionLabel(n int32) string { return strconv.FormatInt(int64(n), 10) }
+func partitionLabel(n int32) string {
+	if n >= 0 && int(n) < len(partitionLabels) {
+		return partitionLabels[n]
+	}
+	return strconv.FormatInt(int64(n), 10)
+}

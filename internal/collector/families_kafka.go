@@ -10,8 +10,8 @@ type topicView struct {
 
 var topicEntity = entity[topicView]{
 	labels: []string{"account", "region_id", "instance_id", "topic"},
-	each: func(v *view, yield func(topicView, ...string)) {
-		v.eachTopic(func(i *Instance, t *Topic) { yield(topicView{t, v}, i.Account, i.RegionID, i.ID, t.Name()) })
+	each: func(v *view, yield func(topicView, []string)) {
+		v.eachTopic(func(i *Instance, t *Topic) { yield(topicView{t, v}, v.identity(i.Account, i.RegionID, i.ID, t.Name())) })
 	},
 	families: []family[topicView]{
 		{"alikafka_topic_info", []string{"storage", "cleanup_policy", "status"}, "What the topic is; 1.", func(t topicView, show emit) {
@@ -83,18 +83,18 @@ type partitionView struct {
 
 var partitionEntity = entity[partitionView]{
 	labels: []string{"account", "region_id", "instance_id", "topic", "partition"},
-	each: func(v *view, yield func(partitionView, ...string)) {
+	each: func(v *view, yield func(partitionView, []string)) {
 		v.eachTopic(func(i *Instance, t *Topic) {
 			for _, e := range t.Newest {
 				if v.At.Sub(e.At) <= v.ttl(sourceTopicStatus) {
-					yield(partitionView{newest: e.Offset, newestKnown: true}, i.Account, i.RegionID, i.ID, t.Name(), partitionLabel(e.Partition))
+					yield(partitionView{newest: e.Offset, newestKnown: true}, v.identity(i.Account, i.RegionID, i.ID, t.Name(), partitionLabel(e.Partition)))
 				}
 			}
 			if !t.Status.fresh(v.At, v.ttl(sourceTopicStatus)) {
 				return
 			}
 			for _, p := range t.Status.Data.Partitions {
-				yield(partitionView{oldest: p.Oldest, oldestKnown: true}, i.Account, i.RegionID, i.ID, t.Name(), partitionLabel(p.Partition))
+				yield(partitionView{oldest: p.Oldest, oldestKnown: true}, v.identity(i.Account, i.RegionID, i.ID, t.Name(), partitionLabel(p.Partition)))
 			}
 		})
 	},
@@ -123,8 +123,10 @@ func (g groupView) fresh() bool { return g.Progress.fresh(g.v.At, g.v.ttl(source
 
 var groupEntity = entity[groupView]{
 	labels: []string{"account", "region_id", "instance_id", "consumer_group"},
-	each: func(v *view, yield func(groupView, ...string)) {
-		v.eachGroup(func(i *Instance, g *ConsumerGroup) { yield(groupView{g, v}, i.Account, i.RegionID, i.ID, g.Name()) })
+	each: func(v *view, yield func(groupView, []string)) {
+		v.eachGroup(func(i *Instance, g *ConsumerGroup) {
+			yield(groupView{g, v}, v.identity(i.Account, i.RegionID, i.ID, g.Name()))
+		})
 	},
 	families: []family[groupView]{
 		{"alikafka_consumer_group_members", nil, "Members that own a partition. Absent where the service does not tell.", func(g groupView, show emit) {
@@ -205,10 +207,10 @@ func sumUp(t *GroupTopic) groupTopicView {
 
 var groupTopicEntity = entity[groupTopicView]{
 	labels: []string{"account", "region_id", "instance_id", "consumer_group", "topic"},
-	each: func(v *view, yield func(groupTopicView, ...string)) {
+	each: func(v *view, yield func(groupTopicView, []string)) {
 		v.eachProgress(func(i *Instance, g *ConsumerGroup, t *GroupTopic) {
 			if s := sumUp(t); s.any {
-				yield(s, i.Account, i.RegionID, i.ID, g.Name(), t.Topic)
+				yield(s, v.identity(i.Account, i.RegionID, i.ID, g.Name(), t.Topic))
 			}
 		})
 	},
@@ -244,11 +246,11 @@ func (v *view) eachProgress(f func(*Instance, *ConsumerGroup, *GroupTopic)) {
 
 var groupPartitionEntity = entity[*GroupPartition]{
 	labels: []string{"account", "region_id", "instance_id", "consumer_group", "topic", "partition"},
-	each: func(v *view, yield func(*GroupPartition, ...string)) {
+	each: func(v *view, yield func(*GroupPartition, []string)) {
 		v.eachProgress(func(i *Instance, g *ConsumerGroup, t *GroupTopic) {
 			for n := range t.Partitions {
 				if p := &t.Partitions[n]; p.committed() {
-					yield(p, i.Account, i.RegionID, i.ID, g.Name(), t.Topic, partitionLabel(p.Partition))
+					yield(p, v.identity(i.Account, i.RegionID, i.ID, g.Name(), t.Topic, partitionLabel(p.Partition)))
 				}
 			}
 		})
@@ -270,12 +272,12 @@ type sourceView struct {
 
 var sourceEntity = entity[sourceView]{
 	labels: []string{"account", "region_id", "source"},
-	each: func(v *view, yield func(sourceView, ...string)) {
+	each: func(v *view, yield func(sourceView, []string)) {
 		if v.instance != "" {
 			return
 		}
 		for _, s := range v.Sources {
-			yield(sourceView{s, v}, s.Account, s.RegionID, s.Source)
+			yield(sourceView{s, v}, v.identity(s.Account, s.RegionID, s.Source))
 		}
 	},
 	families: []family[sourceView]{
