@@ -11,10 +11,10 @@ PKG     := ./...
 TESTMODULES := $(patsubst %/go.mod,%,$(wildcard test/*/go.mod))
 
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
-BRANCH   ?= $(shell git rev-parse --abbrev-ref HEAD 2>/dev/null || echo unknown)
+REVISION ?= $(shell git rev-parse --quiet --verify HEAD || echo unknown)
+BRANCH   ?= $(shell git symbolic-ref --quiet --short HEAD || echo unknown)
 # The date of the commit, not of the build: the same commit gives the same bytes.
-DATE     ?= $(shell git log -1 --format=%cI 2>/dev/null || echo unknown)
+DATE     ?= $(shell git log -1 --format=%cI 2>/dev/null | grep . || echo unknown)
 V        := github.com/prometheus/common/version
 LDFLAGS  := -s -w -X $(V).Version=$(VERSION) -X $(V).Revision=$(REVISION) -X $(V).Branch=$(BRANCH) -X $(V).BuildDate=$(DATE)
 # The linker flags say what the VCS stamp would say.
@@ -88,7 +88,7 @@ dist: ## dist/OS-ARCH/alikafka-exporter for PLATFORMS
 		GOOS=$${p%/*} GOARCH=$${p#*/} $(GOBUILD) -o dist/$${p/\//-}/alikafka-exporter ./cmd/alikafka-exporter; done
 
 image: ## container image with docker or buildah; PREBUILT=1 takes the binary from dist/
-	@VERSION=$(VERSION) REVISION=$(REVISION) DATE=$(DATE) IMAGE=$(IMAGE) deploy/image
+	@VERSION='$(VERSION)' REVISION='$(REVISION)' DATE='$(DATE)' IMAGE='$(IMAGE)' deploy/image
 
 image-test: ## builds the image and runs it as its user on a read-only root (as root)
 	@test/image
