@@ -24,6 +24,7 @@ type landing struct {
 	Version string
 	Ready   bool
 	At      time.Time
+	Metrics string // path of the metrics, relative
 	Links   []link
 	Regions []regionRow
 	Sources []sourceRow
@@ -68,7 +69,7 @@ func (a *app) landing() landing {
 	l := a.current.Load()
 	s := l.collector.Status()
 	page := landing{
-		Version: strings.TrimSpace("Version " + cmp.Or(version.Version, "devel") + " " + version.Revision), Ready: l.isReady(), At: s.At, Links: a.links(),
+		Version: strings.TrimSpace("Version " + cmp.Or(version.Version, "devel") + " " + version.Revision), Ready: l.isReady(), At: s.At, Metrics: a.metricsLink(), Links: a.links(),
 	}
 	for _, r := range s.Regions {
 		page.Regions = append(page.Regions, regionRow{Account: r.Account, ID: r.ID, State: state(r.Tried, r.Up), Instances: r.Instances})
@@ -79,10 +80,11 @@ func (a *app) landing() landing {
 	return page
 }
 
+func (a *app) metricsLink() string { return strings.TrimPrefix(a.flags.telemetryPath, "/") }
+
 func (a *app) links() []link {
-	metrics := strings.TrimPrefix(a.flags.telemetryPath, "/")
 	links := []link{
-		{metrics, "Metrics", "everything"},
+		{a.metricsLink(), "Metrics", "everything"},
 		{"-/ready", "Ready", "200 once every source was tried"},
 		{"-/healthy", "Healthy", "200 while the process answers"},
 	}

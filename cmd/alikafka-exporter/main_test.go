@@ -58,7 +58,7 @@ func TestScripts(t *testing.T) {
 }
 
 // patience is how long a story waits for something that must happen.
-const patience = 40 * time.Second
+const patience = time.Minute
 
 // background is the key of the programs that `start` started, by name.
 type background struct{}
