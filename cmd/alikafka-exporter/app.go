@@ -231,6 +231,7 @@ func (a *app) adopt(c *config.Config) error {
 		Accounts: accounts, Config: c.Collect, Logger: a.log, Metrics: a.metrics, Previous: old.collector,
 	})
 	next.ready = old.isReady()
+	a.source.Configure(c.RateLimits.PerSourceIP)
 	for name, limiter := range next.limiters {
 		limiter.Configure(c.RateLimits)
 		a.metrics.Watch(name, limiter)
