@@ -227,7 +227,7 @@ func TestTransportFaultsAreNamed(t *testing.T) {
 		"https://nowhere.invalid":                        "dns",
 	} {
 		c, attempts := client(t, nil, func(o *api.Options) { o.Endpoints = map[string]string{"cn-hangzhou": endpoint} })
-		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond) // no retry fits
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		_, err := api.Call(ctx, c, instances)
 		cancel()
 		var e *api.Error
