@@ -26,7 +26,7 @@ COUNT     ?= 6
 BASE      ?= HEAD~1
 IMAGE     ?= alikafka-exporter:$(VERSION)
 
-.PHONY: help build test setup vet race unit e2e lint fmt fuzz bench bench-diff golden demo tools dist image image-test clean
+.PHONY: help build test setup vet race unit simulated e2e lint fmt fuzz bench bench-diff golden demo tools dist image image-test clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -47,6 +47,9 @@ vet:
 
 unit race: setup ## unit tests with the race detector
 	$(GO) test -race -shuffle=on -count=1 -timeout=10m $(PKG)
+
+simulated: ## long stretches of simulated time, too slow for the race detector
+	$(GO) test -count=1 -timeout=10m -run 'Hour|Limit' ./internal/collector ./internal/api
 
 e2e: build ## the built binary, scraped by a real Prometheus
 	@tools/build.sh prometheus

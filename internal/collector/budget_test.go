@@ -1,7 +1,6 @@
 package collector_test
 
 import (
-	"context"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -34,8 +33,6 @@ func busy(windows sim.Window) sim.Options {
 		Limits: sim.Limits{Window: windows},
 	}
 }
-
-var windows = map[string]sim.Window{"fixed windows": sim.WindowFixed, "a sliding window": sim.WindowSliding, "a token bucket": sim.WindowBucket}
 
 // busiest is the action that always has work due.
 const busiest = "GetConsumerProgress"
@@ -73,8 +70,11 @@ func TestAnHourWithinTheBudget(t *testing.T) {
 					s := defaults("cn-hangzhou")
 					s.limits.Share = tc.share
 					e := start(t, s, cloud)
-					m := &meter{cloud: cloud, at: time.Now()}
-					e.run(t, time.Hour)
+					defer background(t, e)()
+					<-time.After(30 * time.Second) // until all groups are known
+					m := &meter{cloud: cloud}
+					m.read()
+					<-time.After(anHour)
 					got := m.read()
 					all := cloud.Calls(sim.Match{})
 					t.Logf("%s: %.3f calls a second, %.2f %% of limit × share; %d calls in all, %d throttled",
@@ -102,14 +102,8 @@ func TestTheServersLimitFallsAndRises(t *testing.T) {
 					s := defaults("cn-hangzhou")
 					s.limits.Share = share
 					e := start(t, s, cloud)
-					ctx, stop := context.WithCancel(t.Context())
-					done := make(chan struct{})
-					go func() {
-						defer close(done)
-						_ = e.Run(ctx)
-					}()
-					defer func() { stop(); <-done }()
-					<-time.After(5 * time.Minute)
+					defer background(t, e)()
+					<-time.After(2 * time.Minute)
 					cloud.SetLimit("", 1)
 					<-time.After(time.Minute)
 					m := &meter{cloud: cloud}

@@ -1,0 +1,15 @@
+//go:build !race
+
+package collector_test
+
+import (
+	"time"
+
+	"github.com/alikafka-exporter/alikafka-exporter/internal/sim"
+)
+
+// anHour is how long the budget is watched.
+const anHour = time.Hour
+
+// windows are the ways in which the cloud may count calls.
+var windows = map[string]sim.Window{"fixed windows": sim.WindowFixed, "a sliding window": sim.WindowSliding, "a token bucket": sim.WindowBucket}
