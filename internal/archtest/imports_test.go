@@ -44,14 +44,13 @@ var ours = map[string][]string{
 var theirs = map[string][]string{
 	"github.com/alecthomas/kingpin/v2":       {"cmd/alikafka-exporter"},
 	"github.com/prometheus/exporter-toolkit": {"cmd/alikafka-exporter", "internal/admin"},
-	"github.com/prometheus/common":           {"cmd/alikafka-exporter", "internal/collector", "internal/config", "internal/api", "internal/admin"},
-	"github.com/prometheus/client_golang":    {"cmd/alikafka-exporter", "internal/collector", "internal/admin"},
+	"github.com/prometheus/common":           {"internal/exposition", "cmd/alikafka-exporter", "internal/collector", "internal/config", "internal/api", "internal/admin"},
+	"github.com/prometheus/client_golang":    {"internal/exposition", "cmd/alikafka-exporter", "internal/collector", "internal/admin"},
 	"github.com/prometheus/client_model":     {"internal/collector"},
 	"github.com/klauspost/compress":          {"internal/exposition"},
 	"github.com/aliyun/credentials-go":       {"internal/api"},
 	"github.com/google/uuid":                 {"internal/api", "internal/sim", "internal/admin"},
 	"golang.org/x/sync":                      {"cmd/alikafka-exporter", "internal/collector", "internal/admin", "internal/api"},
-	"golang.org/x/time":                      {"internal/api"},
 	"gopkg.in/yaml.v3":                       {"internal/config", "internal/collector", "internal/api", "internal/admin", "internal/secret"},
 	"github.com/rogpeppe/go-internal":        {}, // tests only
 	"github.com/google/go-cmp":               {}, // tests only
@@ -107,6 +106,22 @@ func checkTheirs(t *testing.T, s source, imp string) {
 		return
 	}
 	t.Errorf("%s imports %s: not a dependency we decided on", s.file, imp)
+}
+
+// TestDependenciesAreDecidedOn holds go.mod to the rows of theirs.
+func TestDependenciesAreDecidedOn(t *testing.T) {
+	t.Parallel()
+	gomod, err := os.ReadFile(filepath.Join("..", "..", "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(gomod)) {
+		mod, version, ok := strings.Cut(strings.TrimSpace(line), " v")
+		mod = strings.TrimPrefix(mod, "require ")
+		if ok && !strings.Contains(version, "// indirect") && theirs[mod] == nil {
+			t.Errorf("go.mod requires %s: not a dependency we decided on", mod)
+		}
+	}
 }
 
 // TestStandardLibrary bans what has a better place or a better way.
