@@ -67,7 +67,6 @@ func newApp(ctx context.Context, log *slog.Logger, flags *webFlags, load func() 
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		versioncollector.NewCollector("alikafka_exporter"),
 		a.metrics,
-		families{a},
 	)
 	if err := a.adopt(c); err != nil {
 		return nil, err
@@ -302,14 +301,4 @@ func (l *life) isReady() bool {
 	default:
 		return l.ready
 	}
-}
-
-// families collects what the current life knows. It describes nothing in
-// advance, since a reload may change what there is.
-type families struct{ app *app }
-
-func (families) Describe(chan<- *prometheus.Desc) {}
-
-func (f families) Collect(ch chan<- prometheus.Metric) {
-	f.app.current.Load().collector.Families("").Collect(ch)
 }

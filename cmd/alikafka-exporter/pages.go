@@ -2,24 +2,30 @@ package main
 
 import (
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/http/pprof"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/alikafka-exporter/alikafka-exporter/internal/exposition"
 )
 
-// scrapesAtOnce bounds concurrent scrapes of all metrics: each holds its whole
-// answer in memory.
-const scrapesAtOnce = 8
+// scrapesAtOnce bounds concurrent scrapes; more are told to come back.
+const scrapesAtOnce = 16
 
 // handler returns every page of the telemetry listener, at the root and below
 // the path of the external URL.
 func (a *app) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET "+a.flags.telemetryPath, promhttp.InstrumentMetricHandler(a.registry, promhttp.HandlerFor(a.registry, a.scrapeOptions())))
-	mux.HandleFunc("GET "+a.flags.telemetryPath+"/instance", a.serveInstance)
+	metrics := exposition.NewHandler(exposition.Options{
+		Page:         func() *exposition.Page { return a.current.Load().collector.Page() },
+		Own:          a.registry,
+		MaxInFlight:  scrapesAtOnce,
+		WriteTimeout: writeTimeout,
+		Logger:       a.log,
+	})
+	mux.Handle("GET "+a.flags.telemetryPath, promhttp.InstrumentMetricHandler(a.registry, metrics))
+	mux.HandleFunc("GET "+a.flags.telemetryPath+"/instance", func(w http.ResponseWriter, r *http.Request) { a.serveInstance(w, r, metrics) })
 	mux.Handle("GET /{$}", a.landingPage())
 	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "healthy") })
 	mux.HandleFunc("GET /-/ready", a.serveReady)
@@ -42,29 +48,18 @@ func (a *app) handler() http.Handler {
 	return outer
 }
 
-func (a *app) scrapeOptions() promhttp.HandlerOpts {
-	return promhttp.HandlerOpts{
-		ErrorLog:            slog.NewLogLogger(a.log.Handler(), slog.LevelError),
-		ErrorHandling:       promhttp.ContinueOnError,
-		MaxRequestsInFlight: scrapesAtOnce,
-	}
-}
-
 // serveInstance answers with the metrics of one cloud instance.
-func (a *app) serveInstance(w http.ResponseWriter, r *http.Request) {
+func (a *app) serveInstance(w http.ResponseWriter, r *http.Request, metrics *exposition.Handler) {
 	id := r.URL.Query().Get("instance_id")
 	if id == "" {
 		say(w, http.StatusBadRequest, "parameter instance_id is missing")
 		return
 	}
-	c := a.current.Load().collector
-	if !c.HasInstance(id) {
+	if !a.current.Load().collector.HasInstance(id) {
 		say(w, http.StatusNotFound, fmt.Sprintf("instance %q is not known", id))
 		return
 	}
-	one := prometheus.NewRegistry()
-	one.MustRegister(c.Families(id))
-	promhttp.HandlerFor(one, a.scrapeOptions()).ServeHTTP(w, r)
+	metrics.ServeInstance(w, r, id)
 }
 
 func (a *app) serveReady(w http.ResponseWriter, _ *http.Request) {

@@ -17,7 +17,8 @@ type account struct {
 	perRegion bool
 	logger    *slog.Logger
 	metrics   *Metrics
-	start     time.Time
+	publisher *publisher
+	changed   chan struct{} // holds a token while something is marked
 
 	ctx  context.Context //nolint:containedctx // of Run; queues that appear later start in it
 	work sync.WaitGroup  // every goroutine of Run
@@ -30,6 +31,7 @@ type account struct {
 	objects    map[*object]struct{}
 	queues     map[queueKey]*queue
 	complaints map[complaintKey]*complaint
+	marked     map[mark]struct{} // what has to be rendered
 	ready      chan struct{}
 	isReady    bool
 }
@@ -47,6 +49,7 @@ type region struct {
 type instance struct {
 	view    *Instance
 	dirty   bool // view.Topics and view.Groups are behind
+	shown   int  // what was visible when it was rendered
 	missing int
 
 	quota, allowedIPs, topicList, groupList *object
@@ -58,6 +61,7 @@ type instance struct {
 type topic struct {
 	view     *Topic
 	status   *object
+	shown    int
 	missing  int
 	samples  [2]offsetSample // the last two of all partitions, newer first
 	consumed time.Time       // when a group's progress last told the log ends
@@ -66,14 +70,16 @@ type topic struct {
 type group struct {
 	view     *ConsumerGroup
 	progress *object
+	shown    int
 	missing  int
 }
 
-func newAccount(o Account, config Config, logger *slog.Logger, m *Metrics) *account {
+func newAccount(o Account, config Config, logger *slog.Logger, m *Metrics, p *publisher) *account {
 	a := &account{
 		Account: o, config: config, perRegion: o.PerRegion, logger: logger.With("account", o.Name), metrics: m,
 		regions: map[string]*region{}, objects: map[*object]struct{}{}, queues: map[queueKey]*queue{},
 		complaints: map[complaintKey]*complaint{}, ready: make(chan struct{}), sources: map[string]*source{},
+		publisher: p, changed: make(chan struct{}, 1), marked: map[mark]struct{}{},
 	}
 	for _, s := range sources() {
 		a.sources[s.name] = s
@@ -88,7 +94,6 @@ func (a *account) begin() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := time.Now()
-	a.start = now
 	for _, id := range a.Regions {
 		a.addRegion(id, now)
 	}
@@ -109,8 +114,9 @@ func (a *account) addRegion(id string, due time.Time) *region {
 	return r
 }
 
-// run polls until ctx ends and all reads have returned.
+// poll polls until ctx ends and all reads have returned.
 func (a *account) poll(ctx context.Context) {
+	a.work.Go(func() { a.publishing(ctx) })
 	a.mu.Lock()
 	a.ctx = ctx
 	for _, q := range a.queues {
@@ -121,6 +127,7 @@ func (a *account) poll(ctx context.Context) {
 	// still be added.
 	<-ctx.Done()
 	a.work.Wait()
+	a.publish()
 }
 
 // checkReady closes ready once every object that is known was tried. Called
@@ -187,6 +194,7 @@ func (a *account) update(o *object, change func(*Instance, time.Time)) {
 	defer a.mu.Unlock()
 	if i := a.instance(o); i != nil {
 		i.change(change)
+		a.mark(o.region, o.instance, kindInstance, "")
 	}
 }
 
@@ -226,7 +234,7 @@ func (a *account) report(o *object, err error) {
 	case err == nil:
 		delete(a.complaints, k)
 		a.mu.Unlock()
-		a.logger.Info("source recovered", "region_id", o.region, "source", o.source.name, "failures", c.count)
+		a.logger.Info("source recovered", "region_id", o.region, "source_name", o.source.name, "failures", c.count)
 		return
 	case c == nil || c.code != code:
 		c = &complaint{code: code}
@@ -242,7 +250,7 @@ func (a *account) report(o *object, err error) {
 	if quiet {
 		return
 	}
-	attrs := []any{"region_id", o.region, "source", o.source.name, "failures", count, "err", err}
+	attrs := []any{"region_id", o.region, "source_name", o.source.name, "failures", count, "err", err}
 	if o.instance != "" {
 		attrs = append(attrs, "instance_id", o.instance)
 	}

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/alikafka-exporter/alikafka-exporter/internal/exposition"
 )
 
 // readyAfter is how long a scraper is kept waiting for the first answers.
@@ -36,18 +38,22 @@ type Collector struct {
 	families []anyFamily
 	logger   *slog.Logger
 	ready    chan struct{}
+
+	publisher *publisher
 }
 
 // New returns a collector that does nothing until Run.
 func New(o Options) *Collector {
 	c := &Collector{config: o.Config, families: chosen(o.Config), logger: o.Logger, ready: make(chan struct{})}
+	c.publisher = newPublisher(c)
 	for _, cfg := range o.Accounts {
-		a := newAccount(cfg, o.Config, o.Logger, o.Metrics)
+		a := newAccount(cfg, o.Config, o.Logger, o.Metrics, c.publisher)
 		a.begin()
 		if o.Previous != nil {
 			for _, p := range o.Previous.accounts {
 				if p.Name == a.Name {
 					a.takeOver(p)
+					a.publish()
 				}
 			}
 		}
@@ -107,11 +113,16 @@ func (a *account) hasInstance(id string) bool {
 	return false
 }
 
+// Page is the page of everything that is known, kept ready while Run runs.
+func (c *Collector) Page() *exposition.Page { return c.publisher.page }
+
 // Families returns a prometheus.Collector of what is known at the moment of a
-// scrape; of one instance, or of everything when instanceID is empty. It
-// describes no metrics in advance, since labels may depend on configuration.
+// scrape; of one instance, or of everything when instanceID is empty. It shows
+// what Page shows, made anew by client_golang each time: the reference that the
+// page is tested against. It describes no metrics in advance, since labels may
+// depend on configuration.
 func (c *Collector) Families(instanceID string) prometheus.Collector {
-	return exposition{c, instanceID}
+	return gathered{c, instanceID}
 }
 
 // takeOver copies what p knows and what is chosen still, so that a reload
@@ -141,6 +152,7 @@ func (a *account) takeOver(p *account) {
 	if a.discovered != nil && p.discovered != nil {
 		a.resume(a.discovered, p.discovered)
 	}
+	a.markAll()
 }
 
 func (a *account) takeOverInstance(old *instance) *instance {

@@ -2,19 +2,19 @@ package collector
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// exposition shows the current snapshot as constant metrics. It is the only
+// gathered shows the current snapshot as constant metrics. It is the only
 // part of the package that knows client_golang's shape of a sample.
-type exposition struct {
+type gathered struct {
 	c        *Collector
 	instance string
 }
 
 // Describe implements prometheus.Collector. No description makes the
 // collector an unchecked one, which the varying set of tags needs.
-func (exposition) Describe(chan<- *prometheus.Desc) {}
+func (gathered) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector.
-func (e exposition) Collect(ch chan<- prometheus.Metric) {
+func (e gathered) Collect(ch chan<- prometheus.Metric) {
 	v := &view{Snapshot: e.c.Snapshot(), config: e.c.config, instance: e.instance}
 	for _, row := range e.c.families {
 		f := row.family()

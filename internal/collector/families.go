@@ -28,6 +28,7 @@ type family[E any] struct {
 
 // entity is a kind of thing that families are about.
 type entity[E any] struct {
+	kind   kind // how it is rendered
 	labels []string
 	// each visits every E with the values of labels, which are only valid
 	// during the visit.
@@ -72,6 +73,7 @@ func Families(c Config) []Family {
 // anyFamily is a row of any entity.
 type anyFamily interface {
 	family() Family
+	kind() kind
 	samples(v *view, show func(value float64, labels []string))
 }
 
@@ -84,6 +86,8 @@ type row[E any] struct {
 func (r row[E]) family() Family {
 	return Family{r.about.name, r.about.help, append(slices.Clone(r.entity.labels), r.about.own...)}
 }
+
+func (r row[E]) kind() kind { return r.entity.kind }
 
 func (r row[E]) samples(v *view, show func(float64, []string)) {
 	labels := make([]string, 0, 12)
@@ -152,6 +156,7 @@ func withTags[E any](e entity[E], name, help string, keys []string, tags func(E)
 // Regions.
 
 var regionEntity = entity[*Region]{
+	kind:   kindLive,
 	labels: []string{"account", "region_id"},
 	each: func(v *view, yield func(*Region, []string)) {
 		if v.instance != "" {
@@ -184,6 +189,7 @@ type instanceView struct {
 }
 
 var instanceEntity = entity[instanceView]{
+	kind:   kindInstance,
 	labels: []string{"account", "region_id", "instance_id"},
 	each: func(v *view, yield func(instanceView, []string)) {
 		v.eachInstance(func(i *Instance) {

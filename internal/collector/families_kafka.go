@@ -9,6 +9,7 @@ type topicView struct {
 }
 
 var topicEntity = entity[topicView]{
+	kind:   kindTopic,
 	labels: []string{"account", "region_id", "instance_id", "topic"},
 	each: func(v *view, yield func(topicView, []string)) {
 		v.eachTopic(func(i *Instance, t *Topic) { yield(topicView{t, v}, v.identity(i.Account, i.RegionID, i.ID, t.Name())) })
@@ -82,6 +83,7 @@ type partitionView struct {
 }
 
 var partitionEntity = entity[partitionView]{
+	kind:   kindTopicPartition,
 	labels: []string{"account", "region_id", "instance_id", "topic", "partition"},
 	each: func(v *view, yield func(partitionView, []string)) {
 		v.eachTopic(func(i *Instance, t *Topic) {
@@ -122,6 +124,7 @@ type groupView struct {
 func (g groupView) fresh() bool { return g.Progress.fresh(g.v.At, g.v.ttl(sourceProgress)) }
 
 var groupEntity = entity[groupView]{
+	kind:   kindGroup,
 	labels: []string{"account", "region_id", "instance_id", "consumer_group"},
 	each: func(v *view, yield func(groupView, []string)) {
 		v.eachGroup(func(i *Instance, g *ConsumerGroup) {
@@ -206,6 +209,7 @@ func sumUp(t *GroupTopic) groupTopicView {
 }
 
 var groupTopicEntity = entity[groupTopicView]{
+	kind:   kindGroup,
 	labels: []string{"account", "region_id", "instance_id", "consumer_group", "topic"},
 	each: func(v *view, yield func(groupTopicView, []string)) {
 		v.eachProgress(func(i *Instance, g *ConsumerGroup, t *GroupTopic) {
@@ -245,6 +249,7 @@ func (v *view) eachProgress(f func(*Instance, *ConsumerGroup, *GroupTopic)) {
 }
 
 var groupPartitionEntity = entity[*GroupPartition]{
+	kind:   kindGroupPartition,
 	labels: []string{"account", "region_id", "instance_id", "consumer_group", "topic", "partition"},
 	each: func(v *view, yield func(*GroupPartition, []string)) {
 		v.eachProgress(func(i *Instance, g *ConsumerGroup, t *GroupTopic) {
@@ -271,6 +276,7 @@ type sourceView struct {
 }
 
 var sourceEntity = entity[sourceView]{
+	kind:   kindLive,
 	labels: []string{"account", "region_id", "source"},
 	each: func(v *view, yield func(sourceView, []string)) {
 		if v.instance != "" {

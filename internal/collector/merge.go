@@ -81,6 +81,7 @@ func (a *account) mergeInstances(o *object, list []api.Instance) {
 			a.logger.Debug("instance configuration is unreadable", "region_id", o.region, "err", err)
 		}
 		i.change(func(v *Instance, at time.Time) { v.Info = Section[InstanceInfo]{InstanceInfo{info, config}, at} })
+		a.mark(o.region, info.InstanceID, kindInstance, "")
 		a.watchInstance(i, now)
 	}
 	for id, i := range r.instances {
@@ -138,7 +139,9 @@ func (a *account) unwatchInstance(i *instance) {
 }
 
 func (a *account) dropInstance(r *region, id string) {
-	a.unwatchInstance(r.instances[id])
+	i := r.instances[id]
+	a.unwatchInstance(i)
+	a.mark(i.view.RegionID, id, kindInstance, "")
 	delete(r.instances, id)
 }
 
@@ -169,8 +172,10 @@ func (a *account) mergeTopics(o *object, list []api.Topic) {
 		v := *t.view
 		v.Info = Section[api.Topic]{info, now}
 		t.view = &v
+		a.mark(o.region, o.instance, kindTopic, info.Topic)
 	}
 	i.change(func(v *Instance, at time.Time) { v.TopicList = Section[TopicTotals]{totals, at} })
+	a.mark(o.region, o.instance, kindInstance, "")
 	i.dirty = true
 	for name, t := range i.topics {
 		if listed[name] {
@@ -195,6 +200,7 @@ func (a *account) dropTopic(i *instance, name string) {
 	a.drop(i.topics[name].status)
 	delete(i.topics, name)
 	i.dirty = true
+	a.mark(i.view.RegionID, i.view.ID, kindTopic, name)
 }
 
 // mergeGroups takes a complete listing of consumer groups. A group whose
@@ -223,8 +229,10 @@ func (a *account) mergeGroups(o *object, list []api.ConsumerGroup) {
 		v := *g.view
 		v.Info = Section[api.ConsumerGroup]{info, now}
 		g.view = &v
+		a.mark(o.region, o.instance, kindGroup, info.ConsumerID)
 	}
 	i.change(func(v *Instance, at time.Time) { v.GroupList = Section[int]{len(list), at} })
+	a.mark(o.region, o.instance, kindInstance, "")
 	i.dirty = true
 	for name, g := range i.groups {
 		if listed[name] {
@@ -242,6 +250,7 @@ func (a *account) dropGroup(i *instance, name string) {
 	a.drop(i.groups[name].progress)
 	delete(i.groups, name)
 	i.dirty = true
+	a.mark(i.view.RegionID, i.view.ID, kindGroup, name)
 }
 
 // mergeTopicStatus takes the offsets of a topic.
@@ -268,6 +277,7 @@ func (a *account) mergeTopicStatus(o *object, r api.TopicStatus) {
 	t.view = &v
 	t.sample(ends, now)
 	i.dirty = true
+	a.mark(o.region, o.instance, kindTopic, o.name)
 }
 
 // mergeProgress takes the progress of a group, and with it the log ends of
@@ -295,6 +305,7 @@ func (a *account) mergeProgress(o *object, r api.ConsumerProgress) {
 		next.Topics = append(next.Topics, groupTopic(prev, tp, g.view.Progress.At, now))
 		if t := i.topics[tp.Topic]; t != nil {
 			a.takeLogEnds(t, tp, now)
+			a.mark(o.region, o.instance, kindTopic, tp.Topic)
 		}
 	}
 	next.Topics = sorted(next.Topics, func(t GroupTopic) string { return t.Topic })
@@ -304,6 +315,7 @@ func (a *account) mergeProgress(o *object, r api.ConsumerProgress) {
 	v.Progress = Section[GroupProgress]{next, now}
 	g.view = &v
 	i.dirty = true
+	a.mark(o.region, o.instance, kindGroup, o.name)
 }
 
 // takeLogEnds uses the newest offsets in a group's progress, which spares

@@ -150,14 +150,24 @@ func (c *Collector) Snapshot() *Snapshot {
 
 // snapshot adds the account to s.
 func (a *account) snapshot(s *Snapshot) {
+	a.liveSnapshot(s)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, id := range sortedKeys(a.regions) {
+		r := a.regions[id]
+		for _, iid := range sortedKeys(r.instances) {
+			s.Instances = append(s.Instances, r.instances[iid].publish())
+		}
+	}
+}
+
+// liveSnapshot adds the regions and sources of the account to s.
+func (a *account) liveSnapshot(s *Snapshot) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, id := range sortedKeys(a.regions) {
 		r := a.regions[id]
 		s.Regions = append(s.Regions, &Region{Account: a.Name, ID: id, Tried: r.list.tried, Up: r.up, Instances: len(r.instances)})
-		for _, iid := range sortedKeys(r.instances) {
-			s.Instances = append(s.Instances, r.instances[iid].publish())
-		}
 	}
 	a.sourceStates(s)
 }

@@ -11,6 +11,9 @@ type Status struct {
 
 // Status returns the state of regions and sources now.
 func (c *Collector) Status() Status {
-	s := c.Snapshot()
+	s := &Snapshot{At: time.Now()}
+	for _, a := range c.accounts {
+		a.liveSnapshot(s)
+	}
 	return Status{At: s.At, Regions: s.Regions, Sources: s.Sources}
 }
