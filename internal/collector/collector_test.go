@@ -212,6 +212,7 @@ func TestThePageOfASmallInstance(t *testing.T) {
 		}}}}}})
 		s := defaults("cn-hangzhou")
 		s.config.Tags = []string{"team", "cost.center"}
+		s.config.OwnerInfo = true
 		e := start(t, s, inOrder(cloud))
 		e.run(t, 20*time.Second) // the first read of everything, none the second
 		got := page(t, gather(t, e.Families("")))

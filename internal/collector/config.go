@@ -54,6 +54,8 @@ type Config struct {
 	Tags []string `yaml:"tags"`
 	// Metrics chooses metric families by name.
 	Metrics MetricFilter `yaml:"metrics"`
+	// OwnerInfo shows which member owns each partition that a group consumes.
+	OwnerInfo bool `yaml:"owner_info"`
 	// HideLastTimestamp spares the cloud the look-up of the time of the last
 	// consumed message. Lag in seconds then comes from history alone.
 	HideLastTimestamp bool `yaml:"hide_last_timestamp"`

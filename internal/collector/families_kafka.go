@@ -1,5 +1,7 @@
 package collector
 
+import "slices"
+
 // Families of topics and consumer groups, and of the data themselves.
 
 // topicView is a topic that was listed lately.
@@ -248,25 +250,50 @@ func (v *view) eachProgress(f func(*Instance, *ConsumerGroup, *GroupTopic)) {
 	})
 }
 
-var groupPartitionEntity = entity[*GroupPartition]{
+// groupPartitionView is a partition that has a commit.
+type groupPartitionView struct {
+	*GroupPartition
+	owners []Owner
+}
+
+var groupPartitionEntity = entity[groupPartitionView]{
 	kind:   kindGroupPartition,
 	labels: []string{"account", "region_id", "instance_id", "consumer_group", "topic", "partition"},
-	each: func(v *view, yield func(*GroupPartition, []string)) {
+	each: func(v *view, yield func(groupPartitionView, []string)) {
 		v.eachProgress(func(i *Instance, g *ConsumerGroup, t *GroupTopic) {
 			for n := range t.Partitions {
 				if p := &t.Partitions[n]; p.committed() {
-					yield(p, v.identity(i.Account, i.RegionID, i.ID, g.Name(), t.Topic, partitionLabel(p.Partition)))
+					yield(groupPartitionView{p, g.Progress.Data.Owners}, v.identity(i.Account, i.RegionID, i.ID, g.Name(), t.Topic, partitionLabel(p.Partition)))
 				}
 			}
 		})
 	},
-	families: []family[*GroupPartition]{
-		{"alikafka_consumer_group_partition_offset", nil, "Committed offset. Absent without a commit.", func(p *GroupPartition, show emit) { show(float64(p.Committed)) }},
+	families: []family[groupPartitionView]{
+		{"alikafka_consumer_group_partition_offset", nil, "Committed offset. Absent without a commit.", func(p groupPartitionView, show emit) { show(float64(p.Committed)) }},
 		{"alikafka_consumer_group_partition_lag_messages", nil, "Messages that the group has yet to consume: log end less committed offset, both of the same answer.",
-			func(p *GroupPartition, show emit) { show(float64(p.Lag())) }},
+			func(p groupPartitionView, show emit) { show(float64(p.Lag())) }},
 		{"alikafka_consumer_group_partition_lag_seconds", nil, "Time that the oldest message the group has yet to consume had waited at the poll; 0 without lag.",
-			func(p *GroupPartition, show emit) { show(p.Seconds) }},
+			func(p groupPartitionView, show emit) { show(p.Seconds) }},
 	},
+}
+
+// ownerInfo is a family that is shown on request only: its labels change with
+// every rebalance.
+var ownerInfo = family[groupPartitionView]{
+	"alikafka_consumer_group_partition_owner_info", []string{"client_id", "client_ip", "member_id"}, "The member that owns the partition; 1. Opt-in (collect.owner_info).",
+	func(p groupPartitionView, show emit) {
+		if n := int(p.Owner); n >= 0 && n < len(p.owners) {
+			show(1, p.owners[n].ClientID, p.owners[n].ClientIP, p.owners[n].MemberID)
+		}
+	},
+}
+
+// withOwners adds ownerInfo where the configuration asks for it.
+func withOwners(e entity[groupPartitionView], yes bool) entity[groupPartitionView] {
+	if yes {
+		e.families = append(slices.Clone(e.families), ownerInfo)
+	}
+	return e
 }
 
 // sourceView is a source of a region.

@@ -29,7 +29,7 @@ var sections = []struct{ title, prefix, intro string }{
 func TestMetricsDocument(t *testing.T) {
 	t.Parallel()
 	c := collector.DefaultConfig()
-	c.Tags = []string{"KEY"}
+	c.Tags, c.OwnerInfo = []string{"KEY"}, true
 	families := append(collector.Families(c), described(t, collector.NewMetrics())...)
 	slices.SortStableFunc(families, func(a, b collector.Family) int { return strings.Compare(a.Name, b.Name) })
 	var b strings.Builder

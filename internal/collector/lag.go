@@ -29,6 +29,7 @@ var lagMethods = []string{LagAtMost: "at_most", LagAtLeast: "at_least"}
 // Unix milliseconds; 0 means that it is not known.
 type GroupPartition struct {
 	Partition int32
+	Owner     int16 // index in GroupProgress.Owners; -1 for none
 	Method    LagMethod
 	Committed int64 // below 0: nothing was committed
 	Newest    int64 // log end in the same answer
@@ -50,7 +51,7 @@ func (p *GroupPartition) committed() bool { return p.Committed >= 0 }
 // unknown). prev is the record of the poll before, nil for none.
 func observe(prev *GroupPartition, partition int32, committed, newest, lastConsumed int64, at time.Time) GroupPartition {
 	now := at.UnixMilli()
-	p := GroupPartition{Partition: partition, Committed: committed, Newest: newest, at: now}
+	p := GroupPartition{Partition: partition, Owner: -1, Committed: committed, Newest: newest, at: now}
 	if !p.committed() {
 		return p
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -291,26 +292,24 @@ func (a *account) mergeProgress(o *object, r api.ConsumerProgress) {
 	}
 	g, now := i.groups[o.name], time.Now()
 	next := GroupProgress{MembersKnown: r.Progress.State != nil}
-	members := map[string]bool{}
+	owners := owners{}
 	for _, tp := range r.Progress.Topics {
-		for _, p := range tp.Offsets {
-			if p.MemberID != "" {
-				members[p.MemberID] = true
-			}
-		}
 		if !a.config.Topics.Match(tp.Topic) {
+			for _, p := range tp.Offsets {
+				owners.index(p)
+			}
 			continue
 		}
 		prev := g.view.Progress.Data.topic(tp.Topic)
-		next.Topics = append(next.Topics, groupTopic(prev, tp, g.view.Progress.At, now))
+		next.Topics = append(next.Topics, groupTopic(prev, tp, owners, g.view.Progress.At, now))
 		if t := i.topics[tp.Topic]; t != nil {
 			a.takeLogEnds(t, tp, now)
 			a.mark(o.region, o.instance, kindTopic, tp.Topic)
 		}
 	}
 	next.Topics = sorted(next.Topics, func(t GroupTopic) string { return t.Topic })
-	next.Members = len(members)
-	next.MembersKnown = next.MembersKnown || len(members) > 0
+	next.Owners, next.Members = owners.list()
+	next.MembersKnown = next.MembersKnown || next.Members > 0
 	v := *g.view
 	v.Progress = Section[GroupProgress]{next, now}
 	g.view = &v
@@ -343,6 +342,36 @@ func (a *account) takeLogEnds(t *topic, tp api.TopicProgress, now time.Time) {
 	}
 }
 
+// owners numbers the members that own partitions.
+type owners map[Owner]int16
+
+// index returns the number of the partition's owner; -1 for none.
+func (o owners) index(p api.ConsumerOffsets) int16 {
+	if p.MemberID == "" && p.ClientID == "" {
+		return -1
+	}
+	k := Owner{p.ClientID, p.ClientIP, p.MemberID}
+	n, ok := o[k]
+	if !ok {
+		n = int16(min(len(o), math.MaxInt16)) //nolint:gosec // bounded
+		o[k] = n
+	}
+	return n
+}
+
+// list returns the owners by number, and how many members they are.
+func (o owners) list() ([]Owner, int) {
+	list := make([]Owner, len(o))
+	members := map[string]bool{}
+	for k, n := range o {
+		list[n] = k
+		if k.MemberID != "" {
+			members[k.MemberID] = true
+		}
+	}
+	return list, len(members)
+}
+
 // topic returns the progress on the topic of that name, nil for none.
 func (p *GroupProgress) topic(name string) *GroupTopic {
 	i, ok := slices.BinarySearchFunc(p.Topics, name, func(t GroupTopic, name string) int { return cmp.Compare(t.Topic, name) })
@@ -354,7 +383,7 @@ func (p *GroupProgress) topic(name string) *GroupTopic {
 
 // groupTopic makes the record of a poll of one topic; prev is that of the
 // poll before, at prevAt.
-func groupTopic(prev *GroupTopic, tp api.TopicProgress, prevAt, now time.Time) GroupTopic {
+func groupTopic(prev *GroupTopic, tp api.TopicProgress, owners owners, prevAt, now time.Time) GroupTopic {
 	t := GroupTopic{Topic: tp.Topic, Partitions: make([]GroupPartition, 0, len(tp.Offsets))}
 	consumed, common := int64(0), 0
 	for _, p := range tp.Offsets {
@@ -363,6 +392,7 @@ func groupTopic(prev *GroupTopic, tp api.TopicProgress, prevAt, now time.Time) G
 			before = prev.partition(p.Partition)
 		}
 		next := observe(before, p.Partition, p.ConsumerOffset, p.BrokerOffset, p.LastTimestamp, now)
+		next.Owner = owners.index(p)
 		if before != nil && before.committed() && next.committed() {
 			consumed += next.Committed - before.Committed
 			common++

@@ -116,9 +116,13 @@ func (g *ConsumerGroup) Name() string { return g.Info.Data.ConsumerID }
 // GroupProgress is the answer of GetConsumerProgress, topics sorted.
 type GroupProgress struct {
 	Members      int
-	MembersKnown bool // older editions of the service do not tell
+	MembersKnown bool    // older editions of the service do not tell
+	Owners       []Owner // of partitions, see GroupPartition
 	Topics       []GroupTopic
 }
+
+// Owner is a member of a group that owns a partition.
+type Owner struct{ ClientID, ClientIP, MemberID string }
 
 // GroupTopic is a group's progress on a topic, partitions sorted.
 type GroupTopic struct {
