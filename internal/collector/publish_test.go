@@ -93,13 +93,13 @@ func TestThePageSaysWhatClientGolangSays(t *testing.T) {
 				s := defaults()
 				s.config.Tags = []string{"team", "env"}
 				e := start(t, s, cloud)
-				stop := background(t, e)
+				stop, started := background(t, e), time.Now()
 				defer func() { stop() }()
 				for step := range 8 {
 					event := disturb(t, cloud, random)
 					<-time.After(time.Duration(random.IntN(400)) * time.Second)
 					// Just after a sweep, so that what has outlived its TTL is gone.
-					<-time.After(6 * time.Second)
+					<-time.After(sweep - time.Since(started)%sweep + time.Millisecond)
 					synctest.Wait()
 					compare(t, fmt.Sprintf("step %d, %s", step, event), e, "")
 					if step == 4 { // and once more after a reload
@@ -108,7 +108,7 @@ func TestThePageSaysWhatClientGolangSays(t *testing.T) {
 						stop()
 						compare(t, "right after a reload", next, "")
 						e = next
-						stop = background(t, e)
+						stop, started = background(t, e), time.Now()
 					}
 				}
 				for _, i := range e.Snapshot().Instances {
@@ -119,6 +119,9 @@ func TestThePageSaysWhatClientGolangSays(t *testing.T) {
 		})
 	}
 }
+
+// sweep is how often what has outlived its TTL is taken off the page.
+const sweep = 5 * time.Second
 
 // disturb makes something fail, or mends it.
 func disturb(t *testing.T, cloud *sim.Cloud, random *rand.Rand) string {
