@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -133,7 +134,7 @@ func (a *answer) encode(p *Page, own prometheus.Gatherer, q query) error {
 		start := a.text.Len()
 		if e := encoder.Encode(f); e != nil {
 			a.text.Truncate(start)
-			err = fmt.Errorf("encoding %s: %w", name, e)
+			err = errors.Join(err, fmt.Errorf("encoding %s: %w", name, e))
 		}
 	}
 	return err

@@ -276,13 +276,13 @@ func randomLines(r *rand.Rand, k blockKey, n int) []byte {
 
 func TestRandomUpdatesShowWhatTheModelShows(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(6) {
+	for seed := range uint64(3) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
 			r := rand.New(rand.NewPCG(seed, 7))
 			p, m := newPage(t, families...), blocks{}
 			h := handlerOf(p, exposition.Options{})
-			for round := range 30 {
+			for round := range 12 {
 				randomUpdate(r, p, m)
 				if got, want := text(t, h), m.text(""); got != want {
 					t.Fatalf("round %d: page of %d bytes differs from the model of %d", round, len(got), len(want))
@@ -306,7 +306,7 @@ func TestRandomUpdatesShowWhatTheModelShows(t *testing.T) {
 // ones and some that are larger than a leaf.
 func randomUpdate(r *rand.Rand, p *exposition.Page, m blocks) {
 	p.Publish(func(u *exposition.Update) {
-		for range 1 << r.IntN(11) {
+		for range 1 << r.IntN(10) {
 			k := blockKey{r.IntN(len(families)), fmt.Sprint("i", r.IntN(9)), fmt.Sprint("b", r.IntN(300))}
 			switch n := r.IntN(1000); {
 			case n == 0:
@@ -318,7 +318,7 @@ func randomUpdate(r *rand.Rand, p *exposition.Page, m blocks) {
 			default:
 				size := 5
 				if n == 999 {
-					size = 20_000
+					size = 4000
 				}
 				lines := randomLines(r, k, size)
 				u.Set(k.family, k.instance, k.bucket, lines)
@@ -334,8 +334,8 @@ func TestLeavesKeepTheirSize(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 1))
 	p := newPage(t, families[0])
-	for range 8000 {
-		k := blockKey{0, "i", fmt.Sprint("b", r.IntN(5000))}
+	for range 2000 {
+		k := blockKey{0, "i", fmt.Sprint("b", r.IntN(1500))}
 		p.Publish(func(u *exposition.Update) {
 			if r.IntN(4) == 0 {
 				u.Remove(0, k.instance, k.bucket)
