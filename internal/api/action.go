@@ -87,19 +87,10 @@ func matchesList(pattern, name string) bool {
 	return strings.Trim(n, "0123456789") == ""
 }
 
-type option func(*Action)
-
-// qps states a documented limit.
-func qps(n float64) option { return func(a *Action) { a.QPS = n } }
-
 // act makes the row of request type Q.
-func act[Q interface{ reply() R }, R any](e Effect, ram string, opts ...option) *Action {
+func act[Q interface{ reply() R }, R any](e Effect, ram string) *Action {
 	t := reflect.TypeFor[Q]()
-	a := &Action{Name: t.Name(), Effect: e, Params: params(t), RAM: ram}
-	for _, o := range opts {
-		o(a)
-	}
-	return a
+	return &Action{Name: t.Name(), Effect: e, Params: params(t), RAM: ram}
 }
 
 // params reads the `q` tags of a request type. A field of struct-slice kind

@@ -140,13 +140,13 @@ func withTags[E any](e entity[E], name, help string, keys []string, tags func(E)
 		own[i] = TagLabel(k)
 	}
 	e.families = append(slices.Clone(e.families), family[E]{name, own, help, func(x E, show emit) {
-		values, any := make([]string, len(keys)), false
+		values, tagged := make([]string, len(keys)), false
 		for _, t := range tags(x) {
 			if i := slices.Index(keys, t.Key); i >= 0 {
-				values[i], any = t.Value, true
+				values[i], tagged = t.Value, true
 			}
 		}
-		if any {
+		if tagged {
 			show(1, values...)
 		}
 	}})
@@ -199,18 +199,25 @@ var instanceEntity = entity[instanceView]{
 		})
 	},
 	families: []family[instanceView]{
-		{"alikafka_instance_info", []string{"instance_name", "version", "spec_type", "deploy_type", "disk_type", "paid_type", "vpc_id", "zone_id"},
+		{
+			"alikafka_instance_info",
+			[]string{"instance_name", "version", "spec_type", "deploy_type", "disk_type", "paid_type", "vpc_id", "zone_id"},
 			"What the instance is; 1.", func(i instanceView, show emit) {
 				d := i.Info.Data
 				show(1, d.Name, d.Upgrade.Version, d.SpecType, deployTypes.name(d.DeployType), diskTypes.name(d.DiskType), paidTypes.name(d.PaidType), d.VpcID, d.ZoneID)
-			}},
-		{"alikafka_instance_status", []string{"status"}, "State of the instance; 1 for the one it is in. An unknown ServiceStatus is unknown, see alikafka_instance_service_status_code.",
+			},
+		},
+		{
+			"alikafka_instance_status",
+			[]string{"status"},
+			"State of the instance; 1 for the one it is in. An unknown ServiceStatus is unknown, see alikafka_instance_service_status_code.",
 			func(i instanceView, show emit) {
 				now := statusName(i.Info.Data.Instance)
 				for _, s := range statusNames {
 					show(boolean(s == now), s)
 				}
-			}},
+			},
+		},
 		{"alikafka_instance_service_status_code", nil, "ServiceStatus as the API gives it; 5 is in service.", func(i instanceView, show emit) {
 			showInt(show, i.Info.Data.ServiceStatus, 1)
 		}},

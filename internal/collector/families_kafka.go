@@ -55,12 +55,14 @@ var topicEntity = entity[topicView]{
 				show(unixSeconds(last))
 			}
 		}},
-		{"alikafka_topic_produced_messages_per_second", nil, "Messages produced per second between our last two samples of all partitions; use it rather than rate() over uneven polls.",
+		{
+			"alikafka_topic_produced_messages_per_second", nil, "Messages produced per second between our last two samples of all partitions; use it rather than rate() over uneven polls.",
 			func(t topicView, show emit) {
 				if t.Produced.Known && len(t.Newest) > 0 && t.v.At.Sub(t.Newest[0].At) <= t.v.ttl(sourceTopicStatus) {
 					show(t.Produced.PerSecond)
 				}
-			}},
+			},
+		},
 	},
 }
 
@@ -103,12 +105,14 @@ var partitionEntity = entity[partitionView]{
 		})
 	},
 	families: []family[partitionView]{
-		{"alikafka_topic_partition_newest_offset", nil, "Log end of the partition: the offset that the next message gets. The latest sample of GetTopicStatus or GetConsumerProgress.",
+		{
+			"alikafka_topic_partition_newest_offset", nil, "Log end of the partition: the offset that the next message gets. The latest sample of GetTopicStatus or GetConsumerProgress.",
 			func(p partitionView, show emit) {
 				if p.newestKnown {
 					show(float64(p.newest))
 				}
-			}},
+			},
+		},
 		{"alikafka_topic_partition_oldest_offset", nil, "Oldest offset that is still there.", func(p partitionView, show emit) {
 			if p.oldestKnown {
 				show(float64(p.oldest))
@@ -145,22 +149,22 @@ var groupEntity = entity[groupView]{
 			}
 		}},
 		{"alikafka_consumer_group_lag_messages", nil, "Messages that the group has yet to consume, over all topics. Absent without a commit.", func(g groupView, show emit) {
-			sum, any := int64(0), false
+			sum, known := int64(0), false
 			for i := range g.topics() {
 				t := sumUp(&g.Progress.Data.Topics[i])
-				sum, any = sum+t.lag, any || t.any
+				sum, known = sum+t.lag, known || t.any
 			}
-			if any {
+			if known {
 				show(float64(sum))
 			}
 		}},
 		{"alikafka_consumer_group_lag_seconds", nil, "Time that the oldest message the group has yet to consume had waited at the poll; the maximum over partitions.", func(g groupView, show emit) {
-			worst, any := 0.0, false
+			worst, known := 0.0, false
 			for i := range g.topics() {
 				t := sumUp(&g.Progress.Data.Topics[i])
-				worst, any = max(worst, t.seconds), any || t.any
+				worst, known = max(worst, t.seconds), known || t.any
 			}
-			if any {
+			if known {
 				show(worst)
 			}
 		}},
@@ -222,22 +226,30 @@ var groupTopicEntity = entity[groupTopicView]{
 	},
 	families: []family[groupTopicView]{
 		{"alikafka_consumer_group_topic_lag_messages", nil, "Messages of the topic that the group has yet to consume.", func(t groupTopicView, show emit) { show(float64(t.lag)) }},
-		{"alikafka_consumer_group_topic_lag_seconds", nil, "Time that the oldest message of the topic the group has yet to consume had waited at the poll; the maximum over partitions.",
-			func(t groupTopicView, show emit) { show(t.seconds) }},
-		{"alikafka_consumer_group_topic_lag_seconds_method", []string{"method"}, "How the seconds of lag came about: 1 for the method in use. at_most is an upper bound, at_least a lower one.",
+		{
+			"alikafka_consumer_group_topic_lag_seconds", nil, "Time that the oldest message of the topic the group has yet to consume had waited at the poll; the maximum over partitions.",
+			func(t groupTopicView, show emit) { show(t.seconds) },
+		},
+		{
+			"alikafka_consumer_group_topic_lag_seconds_method",
+			[]string{"method"},
+			"How the seconds of lag came about: 1 for the method in use. at_most is an upper bound, at_least a lower one.",
 			func(t groupTopicView, show emit) {
 				for m, name := range lagMethods {
 					if name != "" {
 						show(boolean(LagMethod(m) == t.method), name)
 					}
 				}
-			}},
-		{"alikafka_consumer_group_topic_consumed_messages_per_second", nil, "Messages consumed per second between our last two polls. Absent after the committed offsets went backwards.",
+			},
+		},
+		{
+			"alikafka_consumer_group_topic_consumed_messages_per_second", nil, "Messages consumed per second between our last two polls. Absent after the committed offsets went backwards.",
 			func(t groupTopicView, show emit) {
 				if t.Consumed.Known {
 					show(t.Consumed.PerSecond)
 				}
-			}},
+			},
+		},
 	},
 }
 
@@ -270,29 +282,33 @@ var groupPartitionEntity = entity[groupPartitionView]{
 	},
 	families: []family[groupPartitionView]{
 		{"alikafka_consumer_group_partition_offset", nil, "Committed offset. Absent without a commit.", func(p groupPartitionView, show emit) { show(float64(p.Committed)) }},
-		{"alikafka_consumer_group_partition_lag_messages", nil, "Messages that the group has yet to consume: log end less committed offset, both of the same answer.",
-			func(p groupPartitionView, show emit) { show(float64(p.Lag())) }},
-		{"alikafka_consumer_group_partition_lag_seconds", nil, "Time that the oldest message the group has yet to consume had waited at the poll; 0 without lag.",
-			func(p groupPartitionView, show emit) { show(p.Seconds) }},
+		{
+			"alikafka_consumer_group_partition_lag_messages", nil, "Messages that the group has yet to consume: log end less committed offset, both of the same answer.",
+			func(p groupPartitionView, show emit) { show(float64(p.Lag())) },
+		},
+		{
+			"alikafka_consumer_group_partition_lag_seconds", nil, "Time that the oldest message the group has yet to consume had waited at the poll; 0 without lag.",
+			func(p groupPartitionView, show emit) { show(p.Seconds) },
+		},
 	},
 }
 
-// ownerInfo is a family that is shown on request only: its labels change with
-// every rebalance.
-var ownerInfo = family[groupPartitionView]{
-	"alikafka_consumer_group_partition_owner_info", []string{"client_id", "client_ip", "member_id"}, "The member that owns the partition; 1. Opt-in (collect.owner_info).",
-	func(p groupPartitionView, show emit) {
-		if n := int(p.Owner); n >= 0 && n < len(p.owners) {
-			show(1, p.owners[n].ClientID, p.owners[n].ClientIP, p.owners[n].MemberID)
-		}
-	},
-}
-
-// withOwners adds ownerInfo where the configuration asks for it.
+// withOwners adds the family of owners where the configuration asks for it: its
+// labels change with every rebalance.
 func withOwners(e entity[groupPartitionView], yes bool) entity[groupPartitionView] {
-	if yes {
-		e.families = append(slices.Clone(e.families), ownerInfo)
+	if !yes {
+		return e
 	}
+	e.families = append(slices.Clone(e.families), family[groupPartitionView]{
+		"alikafka_consumer_group_partition_owner_info",
+		[]string{"client_id", "client_ip", "member_id"},
+		"The member that owns the partition; 1. Opt-in (collect.owner_info).",
+		func(p groupPartitionView, show emit) {
+			if n := int(p.Owner); n >= 0 && n < len(p.owners) {
+				show(1, p.owners[n].ClientID, p.owners[n].ClientIP, p.owners[n].MemberID)
+			}
+		},
+	})
 	return e
 }
 
@@ -314,8 +330,10 @@ var sourceEntity = entity[sourceView]{
 		}
 	},
 	families: []family[sourceView]{
-		{"alikafka_data_age_seconds", nil, "Age of the oldest object of the source: time since it was last read, or since it became known when it never was.",
-			func(s sourceView, show emit) { show(ageOf(s.v, s.Oldest)) }},
+		{
+			"alikafka_data_age_seconds", nil, "Age of the oldest object of the source: time since it was last read, or since it became known when it never was.",
+			func(s sourceView, show emit) { show(ageOf(s.v, s.Oldest)) },
+		},
 		{"alikafka_source_objects", nil, "Objects that the source reads one by one.", func(s sourceView, show emit) { show(float64(s.Objects)) }},
 		{"alikafka_source_last_success_timestamp_seconds", nil, "When an object of the source was last read successfully. Absent when none ever was.", func(s sourceView, show emit) {
 			if !s.LastSuccess.IsZero() {

@@ -105,7 +105,7 @@ func checkBroken(t *testing.T, e exporter, page string) {
 		}
 	}
 	log := e.log.String()
-	for _, line := range strings.Split(log, "\n") {
+	for line := range strings.SplitSeq(log, "\n") {
 		if strings.Contains(line, "SignatureDoesNotMatch") && !strings.Contains(line, "request_id=") {
 			t.Errorf("no RequestId in: %s", line)
 		}

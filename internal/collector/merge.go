@@ -353,7 +353,7 @@ func (o owners) index(p api.ConsumerOffsets) int16 {
 	k := Owner{p.ClientID, p.ClientIP, p.MemberID}
 	n, ok := o[k]
 	if !ok {
-		n = int16(min(len(o), math.MaxInt16)) //nolint:gosec // bounded
+		n = int16(min(len(o), math.MaxInt16))
 		o[k] = n
 	}
 	return n

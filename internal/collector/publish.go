@@ -187,19 +187,20 @@ func (a *account) jobs() []job {
 	var jobs []job
 	for m := range a.marked {
 		i := a.instance(&object{region: m.region, instance: m.instance})
-		switch m.kind {
-		case kindInstance:
-			j := job{instance: m.instance, kind: kindInstance}
-			if i != nil {
-				i.shown = a.visible(i.view, now)
-				j.view = i.only(nil, nil)
-			}
-			jobs = append(jobs, j)
-		case kindTopic:
+		if m.kind == kindTopic {
 			jobs = append(jobs, a.topicJobs(i, m, seen, now)...)
-		case kindGroup:
-			jobs = append(jobs, a.groupJobs(i, m, seen, now)...)
+			continue
 		}
+		if m.kind == kindGroup {
+			jobs = append(jobs, a.groupJobs(i, m, seen, now)...)
+			continue
+		}
+		j := job{instance: m.instance, kind: kindInstance}
+		if i != nil {
+			i.shown = a.visible(i.view, now)
+			j.view = i.only(nil, nil)
+		}
+		jobs = append(jobs, j)
 	}
 	clear(a.marked)
 	return jobs

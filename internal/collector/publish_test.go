@@ -85,7 +85,7 @@ func TestThePageSaysWhatClientGolangSays(t *testing.T) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // a seeded test
+				random := rand.New(rand.NewPCG(seed, 0))
 				world := sim.Generate(sim.GenerateOptions{
 					Instances: 1 + random.IntN(3), TopicsPerInstance: 5 + random.IntN(30), GroupsPerInstance: 5 + random.IntN(20), PartitionsPerTopic: 1 + random.IntN(6), TopicsPerGroup: 1 + random.IntN(3),
 				}, seed)
@@ -94,7 +94,7 @@ func TestThePageSaysWhatClientGolangSays(t *testing.T) {
 				s.config.Tags = []string{"team", "env"}
 				e := start(t, s, cloud)
 				stop, started := background(t, e), time.Now()
-				defer func() { stop() }()
+				defer func() { stop() }() //nolint:gocritic // stop changes with the reload
 				for step := range 8 {
 					event := disturb(t, cloud, random)
 					<-time.After(time.Duration(random.IntN(400)) * time.Second)

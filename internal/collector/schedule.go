@@ -318,11 +318,12 @@ type queueKey struct {
 // objectHeap orders by due time.
 type objectHeap []*object
 
-func (h objectHeap) Len() int           { return len(h) }
-func (h objectHeap) Less(i, j int) bool { return h[i].due.Before(h[j].due) }
-func (h objectHeap) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].index, h[j].index = i, j
+func (h *objectHeap) Len() int           { return len(*h) }
+func (h *objectHeap) Less(i, j int) bool { return (*h)[i].due.Before((*h)[j].due) }
+func (h *objectHeap) Swap(i, j int) {
+	s := *h
+	s[i], s[j] = s[j], s[i]
+	s[i].index, s[j].index = i, j
 }
 
 // Push implements heap.Interface.
