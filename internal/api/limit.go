@@ -46,7 +46,7 @@ type SourceLimit struct {
 	window time.Duration // in which so many calls may leave:
 	most   int           // by acting lanes,
 	polls  int           // by the others
-	sent   []time.Time   // in the last window, oldest first
+	sent   []time.Time   // the calls that still count, oldest first
 
 	queues []*bucket   // the buckets in which somebody waits
 	timer  *time.Timer // calls dispatch for the next of them; nil before the first
@@ -324,7 +324,7 @@ func (s *SourceLimit) grant(b *bucket, slot, now time.Time) {
 		b.polled = w.slot
 	}
 	old := 0
-	for old < len(s.sent) && now.Sub(s.sent[old]) >= s.window {
+	for old < len(s.sent) && now.Sub(s.sent[old]) > s.window+lateness {
 		old++
 	}
 	s.sent = append(s.sent[old:], now)

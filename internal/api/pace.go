@@ -135,9 +135,10 @@ func (p *pace) spacing() (poll, acting time.Duration) {
 	return ceil(between), ceil(least)
 }
 
-// ceil converts seconds, rounding up: a nanosecond too little is too early.
+// ceil converts seconds, rounding up: a nanosecond too little is too early. What
+// floating point gets wrong is far less than a thousandth of one.
 func ceil(seconds float64) time.Duration {
-	return time.Duration(math.Ceil(seconds * float64(time.Second)))
+	return time.Duration(math.Ceil(seconds*float64(time.Second) - 1e-3))
 }
 
 // done takes the verdict on a call that left at sent.
