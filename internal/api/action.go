@@ -97,22 +97,22 @@ func act[Q interface{ reply() R }, R any](e Effect, ram string) *Action {
 // (tags) contributes one list parameter per field of its element.
 func params(t reflect.Type) []Param {
 	var ps []Param
-	for i := range t.NumField() {
-		tag, ok := t.Field(i).Tag.Lookup("q")
+	for field := range t.Fields() {
+		tag, ok := field.Tag.Lookup("q")
 		if !ok {
 			continue
 		}
 		name, opts, _ := strings.Cut(tag, ",")
 		p := Param{Name: name, Required: strings.Contains(opts, "required"), Secret: strings.Contains(opts, "secret")}
-		ft := t.Field(i).Type
+		ft := field.Type
 		switch {
 		case ft.Kind() != reflect.Slice:
 			ps = append(ps, p)
 		case ft.Elem().Kind() == reflect.Struct:
 			p.List = true
-			for j := range ft.Elem().NumField() {
+			for part := range ft.Elem().Fields() {
 				sub := p
-				sub.Name = name + ".N." + ft.Elem().Field(j).Tag.Get("q")
+				sub.Name = name + ".N." + part.Tag.Get("q")
 				ps = append(ps, sub)
 			}
 		default:

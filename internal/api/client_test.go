@@ -74,10 +74,14 @@ func TestRefusals(t *testing.T) {
 		code    string
 		class   api.Class
 	}{
-		"a wrong secret": {change: func(o *api.Options) { o.Credentials = fixed{ID: "testid", Secret: secret.New("no")} },
-			code: "SignatureDoesNotMatch", class: api.Auth},
-		"an unknown key": {change: func(o *api.Options) { o.Credentials = fixed{ID: "nobody", Secret: secret.New("testsecret")} },
-			code: "InvalidAccessKeyId.NotFound", class: api.Auth},
+		"a wrong secret": {
+			change: func(o *api.Options) { o.Credentials = fixed{ID: "testid", Secret: secret.New("no")} },
+			code:   "SignatureDoesNotMatch", class: api.Auth,
+		},
+		"an unknown key": {
+			change: func(o *api.Options) { o.Credentials = fixed{ID: "nobody", Secret: secret.New("testsecret")} },
+			code:   "InvalidAccessKeyId.NotFound", class: api.Auth,
+		},
 		"a clock that is 16 minutes off": {options: sim.Options{Skew: 16 * time.Minute}, code: "InvalidTimeStamp.Expired", class: api.Auth},
 		"credentials that cannot be had": {change: func(o *api.Options) { o.Credentials = nobody{} }, code: "credentials", class: api.Auth},
 	} {
@@ -208,7 +212,7 @@ func TestRetriesStayWithinTheDeadline(t *testing.T) {
 
 func TestTransportFaultsAreNamed(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once, to have a port that refuses
+	l, err := net.Listen("tcp", "127.0.0.1:0") // closed at once, to have a port that refuses
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,15 +23,13 @@ type sample struct {
 	}
 }
 
-func p[T any](v T) *T { return &v }
-
 // documented is what the sample replies of the documents say.
 var documented = map[string]any{
 	"GetInstanceList": &api.InstanceList{Instances: []api.Instance{{
 		InstanceID: "alikafka_pre-cn-mp919o4v****", Name: "alikafka_post-cn-mp91gnw0p***", RegionID: "cn-hangzhou",
 		ZoneID: "zonei", VpcID: "vpc-bp1ojac7bv448nifjl***", VSwitchID: "vsw-bp1fvuw0ljd7vzmo3d***", SecurityGroup: "sg-bp13wfx7kz9pkowc***",
-		ServiceStatus: p[int64](5), SpecType: "professional", DeployType: p[int64](5), PaidType: p[int64](1), DiskType: p[int64](1),
-		DiskSize: p[int64](3600), IoMax: p[int64](20), EipMax: p[int64](20), MsgRetain: p[int64](72), TopicNumLimit: p[int64](180),
+		ServiceStatus: new(int64(5)), SpecType: "professional", DeployType: new(int64(5)), PaidType: new(int64(1)), DiskType: new(int64(1)),
+		DiskSize: new(int64(3600)), IoMax: new(int64(20)), EipMax: new(int64(20)), MsgRetain: new(int64(72)), TopicNumLimit: new(int64(180)),
 		CreateTime: 1577961819000, ExpiredTime: 1893581018000,
 		EndPoint:           "192.168.0.XX:9092,192.168.0.XX:9092,192.168.0.XX:9092",
 		SslEndPoint:        "192.0.2.XX:9093,198.51.100.XX:9093,203.0.113.XX:9093",
@@ -51,8 +49,8 @@ var documented = map[string]any{
 		ConsumerID: "kafka-test", InstanceID: "alikafka_post-cn-v0h18sav****", Remark: "test", RegionID: "cn-hangzhou",
 		Tags: []api.Tag{{Key: "test", Value: "test"}},
 	}}},
-	"GetTopicList": &api.TopicList{CurrentPage: 1, PageSize: 10, Total: p(1), Topics: []api.Topic{{
-		Topic: "topic_name", InstanceID: "alikafka_pre-cn-0pp1954n****", RegionID: "cn-hangzhou", Status: p[int64](0), StatusName: "服务中",
+	"GetTopicList": &api.TopicList{CurrentPage: 1, PageSize: 10, Total: new(1), Topics: []api.Topic{{
+		Topic: "topic_name", InstanceID: "alikafka_pre-cn-0pp1954n****", RegionID: "cn-hangzhou", Status: new(int64(0)), StatusName: "服务中",
 		PartitionNum: 6, Remark: "test", CreateTime: 1576563109000, Tags: []api.Tag{{Key: "Test", Value: "Test"}},
 	}}},
 	"ListTagResources": &api.TagResources{NextToken: "caeba0bbb2be03f84eb48b699f0a4883", Resources: []api.TagResource{{
@@ -274,7 +272,7 @@ func FuzzReply(f *testing.F) {
 		f.Add([]byte(s.JSONWire))
 		f.Add([]byte(s.XML))
 	}
-	f.Fuzz(func(t *testing.T, body []byte) {
+	f.Fuzz(func(_ *testing.T, body []byte) {
 		for _, into := range []any{
 			new(api.InstanceList), new(api.InstanceIDs), new(api.AllowedIPs), new(api.Quota), new(api.TopicList), new(api.TopicStatus),
 			new(api.ConsumerList), new(api.ConsumerProgress), new(api.TagResources), new(api.SaslUsers), new(api.ACLs),
