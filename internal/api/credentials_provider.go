@@ -182,7 +182,7 @@ func newECSRole(role string) (Credentials, error) {
 func ecsRole(role string) (providers.CredentialsProvider, error) {
 	metadata := &http.Request{URL: &url.URL{Scheme: "http", Host: "100.100.100.200"}}
 	if proxy, err := http.ProxyFromEnvironment(metadata); err != nil || proxy != nil {
-		return nil, errors.New("the key of the instance would pass through HTTP_PROXY: add 100.100.100.200 to NO_PROXY")
+		return nil, errors.New("HTTP_PROXY would see the key: add 100.100.100.200 to NO_PROXY")
 	}
 	p, err := providers.NewECSRAMRoleCredentialsProviderBuilder().WithRoleName(role).Build()
 	if err != nil {
@@ -238,7 +238,7 @@ func (c *chain) GetCredentials() (*providers.Credentials, error) {
 		}
 		return key, nil
 	}
-	tried := []string{"environment: " + c.unset[0] + " is not set", "oidc_role_arn: " + c.unset[1] + " is not set"}
+	tried := []string{"environment: no " + c.unset[0], "oidc_role_arn: no " + c.unset[1]}
 	for _, way := range links() {
 		p, err := way.build()
 		if err == nil {

@@ -630,7 +630,7 @@ func TestChain(t *testing.T) {
 	t.Setenv("ALIBABA_CLOUD_ROLE_ARN", "acs:ram::1:role/watch")
 	synctest.Test(t, func(t *testing.T) {
 		c := credentials(t, api.CredentialsConfig{})
-		wantError(t, c, "chain: no key: environment: ALIBABA_CLOUD_ACCESS_KEY_ID is not set; oidc_role_arn: ALIBABA_CLOUD_OIDC_PROVIDER_ARN is not set; "+
+		wantError(t, c, "chain: no key: environment: no ALIBABA_CLOUD_ACCESS_KEY_ID; oidc_role_arn: no ALIBABA_CLOUD_OIDC_PROVIDER_ARN; "+
 			"cli_profile: no "+home+"/.aliyun/config.json; profile: no "+home+"/.alibabacloud/credentials; ecs_ram_role: ")
 
 		check(t, os.Mkdir(filepath.Join(home, ".aliyun"), 0o700))
