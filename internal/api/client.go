@@ -298,13 +298,11 @@ func (c *Client) attempt(ctx context.Context, q call, at *Attempt, read reader) 
 	if err != nil {
 		return &Error{Class: Network, Code: CodeCanceled, cause: err, Message: "while waiting for the rate limit"}
 	}
-	throttled := false
-	defer func() { c.o.Limiter.Done(q.Action, q.RegionID, sent, throttled) }()
 	ctx, cancel := context.WithTimeout(ctx, c.o.Timeout)
 	defer cancel()
 	key, err := c.o.Credentials.Key(ctx)
 	if err != nil {
-		return &Error{Class: Auth, Code: CodeCredentials, Message: shorten(err.Error()), cause: err}
+		return credentialsError(ctx, err)
 	}
 	req, err := c.request(ctx, q, key)
 	if err != nil {
@@ -322,10 +320,18 @@ func (c *Client) attempt(ctx context.Context, q call, at *Attempt, read reader) 
 	at.RequestID = env.RequestID
 	if failure != nil {
 		failure.Message = scrub(failure.Message, key)
-		throttled = failure.Class == Throttled
-		return failure
 	}
-	return nil
+	// Only an answer says something of the limit.
+	c.o.Limiter.Done(q.Action, q.RegionID, sent, failure != nil && failure.Class == Throttled)
+	return failure
+}
+
+// credentialsError is a call that could not be signed. Nothing was sent.
+func credentialsError(ctx context.Context, err error) *Error {
+	if ctx.Err() != nil {
+		return networkError(ctx, ctx.Err())
+	}
+	return &Error{Class: Auth, Code: CodeCredentials, Message: shorten(err.Error()), cause: err}
 }
 
 // request builds the signed request. Every attempt has its own nonce and
