@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/exposition"
@@ -160,6 +161,16 @@ func BenchmarkScrapeOfSmallBlocks(b *testing.B) {
 	fill(p, 1_000_000, 10)
 	h := handlerOf(p, exposition.Options{})
 	benchmarkAgainst(b, p.Size(), h, fileServer(b, h))
+}
+
+// BenchmarkScrapeWithOwnMetrics appends those of the Go runtime and of the
+// process.
+func BenchmarkScrapeWithOwnMetrics(b *testing.B) {
+	c := cloudOf(b, 10_000)
+	own := prometheus.NewRegistry()
+	own.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	h := handlerOf(c.page, exposition.Options{Own: own})
+	benchmarkAgainst(b, c.page.Size(), h, fileServer(b, h))
 }
 
 // BenchmarkScrapeWhilePublishing replaces a group every 300 ms meanwhile.

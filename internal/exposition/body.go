@@ -1,16 +1,19 @@
 package exposition
 
 import (
-	"cmp"
 	"slices"
 	"sort"
+	"strings"
 )
 
 // key names a block within its family.
 type key struct{ instance, bucket string }
 
 func (k key) compare(l key) int {
-	return cmp.Or(cmp.Compare(k.instance, l.instance), cmp.Compare(k.bucket, l.bucket))
+	if c := strings.Compare(k.instance, l.instance); c != 0 {
+		return c
+	}
+	return strings.Compare(k.bucket, l.bucket)
 }
 
 // block is what is kept of a block besides its key and its deflated bytes.

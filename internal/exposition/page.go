@@ -177,7 +177,8 @@ func (p *Page) Publish(build func(*Update)) {
 // the samples of some objects of an instance. Blocks are shown in the order of
 // their instances and buckets; both may be empty. lines are complete lines of
 // that family as AppendSample makes them, without metadata; they are not kept.
-// No lines remove the block. The strings are kept as long as the block is.
+// No lines remove the block; those that it has already cost next to nothing.
+// The strings are kept as long as the block is.
 func (u *Update) Set(family int, instance, bucket string, lines []byte) {
 	k := key{instance, bucket}
 	switch {
