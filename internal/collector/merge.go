@@ -3,7 +3,6 @@ package collector
 import (
 	"cmp"
 	"errors"
-	"maps"
 	"math"
 	"slices"
 	"time"
@@ -365,8 +364,8 @@ func (o owners) list() ([]Owner, int) {
 	members := map[string]bool{}
 	for k, n := range o {
 		list[n] = k
-		if k.MemberID != "" {
-			members[k.MemberID] = true
+		if id := k[2]; id != "" {
+			members[id] = true
 		}
 	}
 	return list, len(members)
@@ -451,19 +450,22 @@ func rate(from, to offsetSample) Rate {
 	return Rate{float64(to.sum-from.sum) / to.at.Sub(from.at).Seconds(), true}
 }
 
-// mergeLogEnds returns old with the samples of now in it; both sorted.
+// mergeLogEnds returns old with the samples of now in it; all sorted.
 func mergeLogEnds(old, now []LogEnd) []LogEnd {
 	if len(old) == 0 {
 		return now
 	}
-	m := make(map[int32]LogEnd, len(old)+len(now))
-	for _, e := range old {
-		m[e.Partition] = e
-	}
+	m := make([]LogEnd, 0, max(len(old), len(now)))
 	for _, e := range now {
-		m[e.Partition] = e
+		for len(old) > 0 && old[0].Partition < e.Partition {
+			m, old = append(m, old[0]), old[1:]
+		}
+		if len(old) > 0 && old[0].Partition == e.Partition {
+			old = old[1:]
+		}
+		m = append(m, e)
 	}
-	return sorted(slices.Collect(maps.Values(m)), func(e LogEnd) int32 { return e.Partition })
+	return append(m, old...)
 }
 
 // sorted sorts s by key and drops what repeats a key: an answer that names a

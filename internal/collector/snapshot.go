@@ -121,8 +121,9 @@ type GroupProgress struct {
 	Topics       []GroupTopic
 }
 
-// Owner is a member of a group that owns a partition.
-type Owner struct{ ClientID, ClientIP, MemberID string }
+// Owner is a member of a group that owns a partition: its client id, address
+// and member id.
+type Owner [3]string
 
 // GroupTopic is a group's progress on a topic, partitions sorted.
 type GroupTopic struct {
