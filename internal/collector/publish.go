@@ -65,8 +65,9 @@ func (a *account) mark(region, instance string, k kind, name string) {
 
 // publisher renders rows of a page.
 type publisher struct {
-	page *exposition.Page
-	rows map[kind][]pageRow
+	page  *exposition.Page
+	rows  map[kind][]pageRow
+	lines []byte // room for what is rendered; of the one publish at a time
 
 	mu   sync.Mutex // guards the cache of what live rows show
 	live *Snapshot
@@ -159,9 +160,10 @@ func (a *account) publish() {
 	if len(jobs) == 0 {
 		return
 	}
-	a.publisher.page.Publish(func(u *exposition.Update) {
+	p := a.publisher
+	p.page.Publish(func(u *exposition.Update) {
 		var one Instance // with nothing in it but the objects of a job
-		w := lineWriter{out: make([]byte, 0, 64<<10)}
+		w := lineWriter{out: p.lines}
 		v := newView(&Snapshot{At: time.Now(), Instances: []*Instance{&one}}, a.config, "", w.sample)
 		for _, j := range jobs {
 			if j.of != nil {
@@ -169,7 +171,7 @@ func (a *account) publish() {
 				one.Topics, one.Groups = j.topics, j.groups
 			}
 			bucket := a.Name + "/" + j.bucket
-			for _, row := range a.publisher.rows[j.kind] {
+			for _, row := range p.rows[j.kind] {
 				w.begin(row.name, row.labels)
 				if j.of != nil {
 					row.samples(v)
@@ -177,8 +179,15 @@ func (a *account) publish() {
 				u.Set(row.index, j.instance, bucket, w.out)
 			}
 		}
+		if cap(w.out) <= linesKept {
+			p.lines = w.out
+		}
 	})
 }
+
+// linesKept is how much room is kept from one publish to the next: enough for
+// one family of a thousand partitions.
+const linesKept = 512 << 10
 
 // jobs takes the marks and collects what they need.
 func (a *account) jobs() []job {
