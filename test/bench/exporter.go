@@ -177,7 +177,7 @@ func fetchAs(ctx context.Context, url, accept string) (body []byte, header http.
 	if err != nil {
 		return nil, nil, err
 	}
-	defer answer.Body.Close() //nolint:errcheck // it was read
+	defer answer.Body.Close()
 	body, err = io.ReadAll(answer.Body)
 	if err == nil && answer.StatusCode != http.StatusOK {
 		err = fmt.Errorf("%s: %s: %.300s", url, answer.Status, body)

@@ -84,7 +84,7 @@ func run(ctx context.Context) error {
 	if o.dir, err = os.MkdirTemp("", "bench"); err != nil {
 		return err
 	}
-	defer os.RemoveAll(o.dir) //nolint:errcheck // temporary
+	defer os.RemoveAll(o.dir)
 	return o.run(ctx)
 }
 

@@ -32,7 +32,7 @@ type process struct {
 // start starts a program, which dies with us.
 func start(ctx context.Context, name string, args ...string) (*process, error) {
 	p := &process{name: name + " " + strings.Join(args[:min(1, len(args))], ""), done: make(chan struct{}), more: make(chan struct{})}
-	p.cmd = exec.CommandContext(ctx, name, args...)
+	p.cmd = exec.CommandContext(ctx, name, args...) //nolint:gosec // starting what it is told to is its purpose
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
 	p.cmd.WaitDelay = 10 * time.Second
@@ -55,7 +55,7 @@ func start(ctx context.Context, name string, args ...string) (*process, error) {
 }
 
 func (p *process) read(f *os.File) {
-	defer f.Close() //nolint:errcheck // it was read
+	defer f.Close()
 	for lines := bufio.NewReader(f); ; {
 		line, err := lines.ReadBytes('\n')
 		p.mu.Lock()
