@@ -57,7 +57,7 @@ func startExporter(ctx context.Context, o options, dir, cloud string, s size) (*
 	if err != nil {
 		return nil, err
 	}
-	m, err := e.wait(`msg="Listening on" address=(127\.0\.0\.1:[0-9]+)`, time.Minute)
+	m, err := e.wait(`msg="Listening on" address=(127\.0\.0\.1:[0-9]+)`)
 	if err != nil {
 		e.stop()
 		return nil, err
@@ -92,7 +92,7 @@ func (e *exporter) calmDown() error {
 	if err := e.signal(syscall.SIGHUP); err != nil {
 		return err
 	}
-	_, err := e.wait(`msg="configuration reloaded"`, time.Minute)
+	_, err := e.wait(`msg="configuration reloaded"`)
 	return err
 }
 

@@ -69,9 +69,10 @@ func (p *process) read(f *os.File) {
 	}
 }
 
-// wait returns the groups of the first match of pattern in the output.
-func (p *process) wait(pattern string, within time.Duration) ([]string, error) {
-	re, timeout := regexp.MustCompile(pattern), time.After(within)
+// wait returns the groups of the first match of pattern in the output, which it
+// awaits for a minute.
+func (p *process) wait(pattern string) ([]string, error) {
+	re, timeout := regexp.MustCompile(pattern), time.After(time.Minute)
 	for {
 		p.mu.Lock()
 		match, more, output := re.FindStringSubmatch(p.output.String()), p.more, p.output.String()

@@ -25,7 +25,7 @@ func (o options) ingest(ctx context.Context, s *stage) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // temporary
+	defer os.RemoveAll(dir)
 	config := filepath.Join(dir, "prometheus.yml")
 	text := fmt.Sprintf("global: {scrape_interval: 15s}\nscrape_configs:\n  - job_name: alikafka\n    static_configs: [{targets: [%q]}]\n", target.Host)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
@@ -36,7 +36,7 @@ func (o options) ingest(ctx context.Context, s *stage) error {
 		return err
 	}
 	defer p.stop()
-	m, err := p.wait(`msg="Listening on".*address=(127\.0\.0\.1:[1-9][0-9]*)`, time.Minute)
+	m, err := p.wait(`msg="Listening on".*address=(127\.0\.0\.1:[1-9][0-9]*)`)
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func ask(ctx context.Context, prometheus, query string) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer answer.Body.Close() //nolint:errcheck // it was read
+	defer answer.Body.Close()
 	body, err := io.ReadAll(answer.Body)
 	if err != nil {
 		return 0, err
