@@ -41,17 +41,25 @@ func (o options) ingest(ctx context.Context, s *stage) error {
 		return err
 	}
 	prometheus := "http://" + m[1]
-	// The third scrape is one of the calmer ones: the first makes the series.
-	if err := sleep(ctx, 50*time.Second); err != nil {
-		return err
+	// The first scrape makes the series; those after it are calmer.
+	for limit := time.Now().Add(3 * time.Minute); ; {
+		if n, err := ask(ctx, prometheus, "count_over_time(up[5m])"); err == nil && n >= 3 {
+			break
+		}
+		if time.Now().After(limit) {
+			return errors.New("no three scrapes within three minutes")
+		}
+		if err := sleep(ctx, time.Second); err != nil {
+			return err
+		}
 	}
 	var v [4]float64
-	for n, query := range []string{"up", "scrape_samples_scraped", "scrape_duration_seconds", "max_over_time(scrape_duration_seconds[1m])"} {
+	for n, query := range []string{"up", "scrape_samples_scraped", "scrape_duration_seconds", "max_over_time(scrape_duration_seconds[5m])"} {
 		if v[n], err = ask(ctx, prometheus, query); err != nil {
 			return err
 		}
 	}
-	failed, err := ask(ctx, prometheus, "min_over_time(up[1m])")
+	failed, err := ask(ctx, prometheus, "min_over_time(up[5m])")
 	if err != nil {
 		return err
 	}
