@@ -31,7 +31,7 @@ IMAGE     ?= alikafka-exporter:$(VERSION)
 .PHONY: help build test setup vet race unit simulated e2e lint fmt fuzz bench bench-packages bench-exporter bench-diff golden demo tools dist image image-test clean
 
 help: ## this list
-	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 build: ## bin/alikafka-exporter, static
 	@mkdir -p bin
