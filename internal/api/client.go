@@ -316,6 +316,7 @@ func (c *Client) attempt(ctx context.Context, q call, at *Attempt, read reader) 
 	if failure != nil {
 		return failure
 	}
+	note(ctx, Times{Sent: start, Answered: start.Add(at.Took)})
 	env, failure := read(status, reply.Bytes())
 	at.RequestID = env.RequestID
 	if failure != nil {

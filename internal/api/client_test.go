@@ -318,7 +318,8 @@ func TestListingsThatCannotBeTrusted(t *testing.T) {
 		err   string
 	}{
 		"pages that go round":                {pages{fmt.Sprintf(a, 5)}, 0, "1 of 5"},
-		"a total that is too small":          {pages{fmt.Sprintf(a, 0)}, 0, "1 of 0"},
+		"an item that is listed twice":       {pages{`{"Total":2,"TopicList":[{"Topic":"a"},{"Topic":"a"}]}`}, 1, ""},
+		"a total that is too small":          {pages{fmt.Sprintf(a, 0)}, 1, ""},
 		"a total that changes, then settles": {pages{fmt.Sprintf(a, 2), fmt.Sprintf(b, 3), fmt.Sprintf(a, 2), fmt.Sprintf(b, 2)}, 2, ""},
 		"no total":                           {pages{`{"TopicList":[{"Topic":"a"}]}`}, 1, ""},
 		"no topics":                          {pages{`{"Total":0,"TopicList":[]}`}, 0, ""},

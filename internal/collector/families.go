@@ -182,7 +182,7 @@ var regionEntity = entity[*Region]{
 			}
 		}},
 		{"alikafka_instances", nil, "Instances that are watched in the region.", func(r *Region, show emit) {
-			if r.Up || r.Instances > 0 {
+			if r.Fresh {
 				show(float64(r.Instances))
 			}
 		}},
@@ -345,12 +345,12 @@ func (i instanceView) eachAllowed(f func(network string, p api.AllowedPorts)) {
 		return
 	}
 	each := func(network string, list []api.AllowedPorts) {
-		seen := map[string]bool{}
+		ips := map[string][]string{} // a range may be listed twice
 		for _, p := range list {
-			if !seen[p.PortRange] {
-				seen[p.PortRange] = true
-				f(network, p)
-			}
+			ips[p.PortRange] = append(ips[p.PortRange], p.IPs...)
+		}
+		for _, portRange := range sortedKeys(ips) {
+			f(network, api.AllowedPorts{PortRange: portRange, IPs: ips[portRange]})
 		}
 	}
 	each("internet", i.AllowedIPs.Data.AllowedList.Internet)

@@ -61,7 +61,7 @@ var topicEntity = entity[topicView]{
 		{
 			"alikafka_topic_produced_messages_per_second", nil, "Messages produced per second between our last two samples of all partitions; use it rather than rate() over uneven polls.",
 			func(t topicView, show emit) {
-				if t.Produced.Known && len(t.Newest) > 0 && t.v.At.Sub(t.Newest[0].At) <= t.v.ttl(sourceTopicStatus) {
+				if t.Produced.Known && t.v.At.Sub(t.Produced.At) <= t.v.ttl(sourceTopicStatus) {
 					show(t.Produced.PerSecond)
 				}
 			},
@@ -201,7 +201,7 @@ type groupTopicView struct {
 	lag     int64
 	seconds float64
 	method  LagMethod // of the partition that has the most seconds
-	any     bool      // some partition has a commit
+	any     bool      // some partition has both offsets
 }
 
 func sumUp(t *GroupTopic) groupTopicView {
@@ -292,11 +292,19 @@ var groupPartitionEntity = entity[groupPartitionView]{
 		{"alikafka_consumer_group_partition_offset", nil, "Committed offset. Absent without a commit.", func(p groupPartitionView, show emit) { show(float64(p.Committed)) }},
 		{
 			"alikafka_consumer_group_partition_lag_messages", nil, "Messages that the group has yet to consume: log end less committed offset, both of the same answer.",
-			func(p groupPartitionView, show emit) { show(float64(p.Lag())) },
+			func(p groupPartitionView, show emit) {
+				if p.measured() {
+					show(float64(p.Lag()))
+				}
+			},
 		},
 		{
 			"alikafka_consumer_group_partition_lag_seconds", nil, "Time that the oldest message the group has yet to consume had waited at the poll; 0 without lag.",
-			func(p groupPartitionView, show emit) { show(p.Seconds) },
+			func(p groupPartitionView, show emit) {
+				if p.measured() {
+					show(p.Seconds)
+				}
+			},
 		},
 	},
 }

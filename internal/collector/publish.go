@@ -148,6 +148,7 @@ func (a *account) publishing(ctx context.Context) {
 // rendered into the blocks of one bucket.
 type job struct {
 	kind             kind
+	region           string
 	instance, bucket string
 	of               *Instance // nil: there is nothing any more
 	topics           []*Topic
@@ -170,7 +171,8 @@ func (a *account) publish() {
 				one = *j.of
 				one.Topics, one.Groups = j.topics, j.groups
 			}
-			bucket := a.Name + "/" + j.bucket
+			// Two accounts, or an inconsistent cloud, may name an instance twice.
+			bucket := a.Name + "/" + j.region + "/" + j.bucket
 			for _, row := range p.rows[j.kind] {
 				w.begin(row.name, row.labels)
 				if j.of != nil {
@@ -204,17 +206,17 @@ func (a *account) jobs() []job {
 	for k, marks := range instances {
 		i := a.instance(&object{region: k.region, instance: k.instance})
 		var topics, groups [buckets]bool
+		first := len(jobs)
 		for _, m := range marks {
 			jobs = append(jobs, a.job(i, m, now))
-			switch m.kind {
-			case kindTopic:
-				topics[bucketOf(m.name)] = true
-			case kindGroup:
-				groups[bucketOf(m.name)] = true
-			}
+			topics[bucketOf(m.name)] = topics[bucketOf(m.name)] || m.kind == kindTopic
+			groups[bucketOf(m.name)] = groups[bucketOf(m.name)] || m.kind == kindGroup
 		}
 		jobs = i.appendTopicBuckets(jobs, k.instance, topics)
 		jobs = i.appendGroupBuckets(jobs, k.instance, groups)
+		for n := range jobs[first:] {
+			jobs[first+n].region = k.region
+		}
 	}
 	return jobs
 }
@@ -225,25 +227,23 @@ func (a *account) job(i *instance, m mark, now time.Time) job {
 	if i != nil {
 		j.of = i.view
 	}
-	switch m.kind {
-	case kindInstance:
-		if i != nil {
-			i.shown = a.visible(i.view, now)
-		}
-	case kindTopic:
+	if m.kind == kindTopic {
 		j.kind = kindTopicPartition
-		if i != nil && i.topics[m.name] != nil {
-			t := i.topics[m.name]
-			t.shown = a.topicVisible(t.view, now)
-			j.topics = []*Topic{t.view}
-		}
-	case kindGroup:
+	}
+	if m.kind == kindGroup {
 		j.kind = kindGroupPartition
-		if i != nil && i.groups[m.name] != nil {
-			g := i.groups[m.name]
-			g.shown = a.groupVisible(g.view, now)
-			j.groups = []*ConsumerGroup{g.view}
-		}
+	}
+	if i == nil {
+		return j
+	}
+	if m.kind == kindInstance {
+		i.shown = a.visible(i.view, now)
+	} else if t := i.topics[m.name]; t != nil && m.kind == kindTopic {
+		t.shown = a.topicVisible(t.view, now)
+		j.topics = []*Topic{t.view}
+	} else if g := i.groups[m.name]; g != nil && m.kind == kindGroup {
+		g.shown = a.groupVisible(g.view, now)
+		j.groups = []*ConsumerGroup{g.view}
 	}
 	return j
 }
@@ -301,8 +301,8 @@ func spread[T any](all map[string]T, wanted [buckets]bool) (names [buckets][]str
 			names[b] = append(names[b], name)
 		}
 	}
-	for _, in := range names {
-		slices.Sort(in)
+	for b := range names {
+		slices.Sort(names[b])
 	}
 	return names
 }
@@ -362,7 +362,7 @@ func (a *account) topicVisible(t *Topic, now time.Time) int {
 			n++
 		}
 	}
-	return n<<2 | bits(t.Info.fresh(now, a.ttl(sourceTopics)), t.Status.fresh(now, ttl))
+	return n<<3 | bits(t.Info.fresh(now, a.ttl(sourceTopics)), t.Status.fresh(now, ttl), t.Produced.Known && now.Sub(t.Produced.At) <= ttl)
 }
 
 func (a *account) groupVisible(g *ConsumerGroup, now time.Time) int {
