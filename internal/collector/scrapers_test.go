@@ -121,6 +121,7 @@ func (c *scraper) Write(p []byte) (int, error) {
 
 // scrape asks for the page and returns what is wrong with it.
 func (c *scraper) scrape(t *testing.T, h http.Handler) error {
+	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", http.NoBody)
 	if err != nil {
 		return err

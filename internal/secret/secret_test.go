@@ -66,7 +66,8 @@ func TestZeroAndEquality(t *testing.T) {
 	if !zero.IsZero() || zero.Reveal() != "" || zero.String() != "" || secret.New("") != zero {
 		t.Error("the zero value is not the empty secret")
 	}
-	if secret.New("a") != secret.New("a") || secret.New("a") == secret.New("b") || secret.New("a").Reveal() != "a" {
+	a, again := secret.New("a"), secret.New("a")
+	if a != again || a == secret.New("b") || a.Reveal() != "a" {
 		t.Error("secrets do not compare by value")
 	}
 }
