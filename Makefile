@@ -21,6 +21,8 @@ LDFLAGS  := -s -w -X $(V).Version=$(VERSION) -X $(V).Revision=$(REVISION) -X $(V
 GOBUILD  := CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags '$(LDFLAGS)'
 
 PLATFORMS ?= linux/amd64 linux/arm64
+# Tests that play hours of simulated time.
+SIMULATED := Hour|Limit
 FUZZTIME  ?= 30s
 COUNT     ?= 6
 BASE      ?= HEAD~1
@@ -51,7 +53,7 @@ unit race: setup ## unit tests with the race detector
 	$(GO) test -race -shuffle=on -count=1 -timeout=10m $(PKG)
 
 simulated: ## long stretches of simulated time, too slow for the race detector
-	$(GO) test -count=1 -timeout=10m -run 'Hour|Limit' ./internal/collector ./internal/api
+	$(GO) test -count=1 -timeout=10m -run '$(SIMULATED)' ./internal/collector ./internal/api
 
 e2e: build ## the built binary, scraped by a real Prometheus
 	@tools/build.sh prometheus
@@ -85,7 +87,7 @@ bench-diff: ## compares the benchmarks with those of BASE (HEAD~1)
 
 golden: ## rewrites the golden files: look at `git diff` afterwards
 	@pkgs=$$(grep -rl --include='*_test.go' 'flag.Bool("update"' cmd internal | xargs -r -n1 dirname | sort -u | sed 's|^|./|'); \
-	if [[ -n $$pkgs ]]; then $(GO) test -count=1 $$pkgs -update; else echo "no golden files"; fi
+	if [[ -n $$pkgs ]]; then $(GO) test -count=1 -skip '$(SIMULATED)' $$pkgs -update; else echo "no golden files"; fi
 
 demo: ## the exporter on a simulated cloud
 	$(GO) run ./cmd/alikafka-exporter demo
