@@ -179,7 +179,7 @@ func Call[R any](ctx context.Context, c *Client, q Request[R]) (R, error) {
 	if !ok {
 		return r, fmt.Errorf("api: %T is not in the table", q)
 	}
-	ps, err := a.encode(q)
+	ps, err := a.wire(q)
 	if err != nil {
 		return r, err
 	}

@@ -55,7 +55,7 @@ var documented = map[string]any{
 		Topic: "topic_name", InstanceID: "alikafka_pre-cn-0pp1954n****", RegionID: "cn-hangzhou", Status: p[int64](0), StatusName: "服务中",
 		PartitionNum: 6, Remark: "test", CreateTime: 1576563109000, Tags: []api.Tag{{Key: "Test", Value: "Test"}},
 	}}},
-	"ListTagResources": &api.TagResources{NextToken: "caeba0bbb2be03f84eb48b699f0a4883", Resources: []api.TagResource{{
+	"ListTagResources": &api.ResourceTags{NextToken: "caeba0bbb2be03f84eb48b699f0a4883", Tags: []api.ResourceTag{{
 		ResourceID: "alikafka_post-cn-v0h1fgs2****", ResourceType: "ALIYUN::ALIKAFKA::INSTANCE", TagKey: "FinanceDept", TagValue: "FinanceJoshua",
 	}}},
 	"DescribeSaslUsers": &api.SaslUsers{Users: []api.SaslUser{{Username: "test12***", Type: "scram"}}},
@@ -277,7 +277,7 @@ func FuzzReply(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for _, into := range []any{
 			new(api.InstanceList), new(api.InstanceIDs), new(api.AllowedIPs), new(api.Quota), new(api.TopicList), new(api.TopicStatus),
-			new(api.ConsumerList), new(api.ConsumerProgress), new(api.TagResources), new(api.SaslUsers), new(api.ACLs),
+			new(api.ConsumerList), new(api.ConsumerProgress), new(api.ResourceTags), new(api.SaslUsers), new(api.ACLs),
 		} {
 			_ = api.DecodeForTest(200, body, into)
 			if l, ok := into.(*api.InstanceList); ok {

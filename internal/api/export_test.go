@@ -31,7 +31,7 @@ func DecodeForTest(status int, body []byte, into any) error {
 // EncodeForTest returns the wire parameters of a request.
 func EncodeForTest(q any) (map[string]string, error) {
 	a, _ := Lookup(reflect.TypeOf(q).Name())
-	ps, err := a.encode(q)
+	ps, err := a.wire(q)
 	m := map[string]string{}
 	for _, p := range ps {
 		m[p.name] = p.value

@@ -1,0 +1,185 @@
+package api_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
+)
+
+// reference is what the documents say of an action: those of 2022, and for
+// the actions and parameters that came later the official SDK. It was written
+// down apart from the table, so that each can be checked against the other.
+type reference struct {
+	Name            string
+	Documented      bool // in 2022; the others are the SDK's
+	Mutating        bool
+	Effect          string
+	EffectSecondary []string `json:"effect_secondary"`
+	Repeatable      bool
+	QPS             float64
+	RAM             string
+	RAMInferred     string `json:"ram_inferred"`
+	Params          []struct {
+		Name       string
+		Type       string
+		Required   bool
+		Secret     bool
+		In         []string
+		Range      []int64
+		Most       int
+		NameLength []int `json:"name_length"`
+		MaxLength  int   `json:"max_length"`
+	}
+	KeysInJSON       []string `json:"keys_in_json"`
+	Request          string
+	RequestCorrected string          `json:"request_corrected"`
+	ReplyJSON        json.RawMessage `json:"reply_json"`
+	ReplyJSONWire    json.RawMessage `json:"reply_json_wire"`
+	ReplyXML         string          `json:"reply_xml"`
+}
+
+// exceptions are the places where the table says something else than the
+// documents, with the reason.
+var exceptions = map[string]string{
+	"UpdateInstanceConfig effect":   "brokers restart whatever is set; guards look at the keys for the rest",
+	"UpgradeInstanceVersion effect": "brokers restart",
+	"ChangeResourceGroup effect":    "permissions are granted by resource group",
+
+	"CreateTopic PartitionNum type":    "a number, documented as text",
+	"GetTopicList CurrentPage type":    "a number, documented as text",
+	"GetTopicList PageSize type":       "a number, documented as text",
+	"UpdateConsumerOffset Time type":   "a number, documented as text",
+	"QueryMessage Offset type":         "a number, documented as text",
+	"QueryMessage Partition type":      "a number, documented as text",
+	"StartInstance Config type":        "JSON, documented as text",
+	"StartInstance SelectedZones type": "JSON, documented as text",
+	"UpdateInstanceConfig Config type": "JSON, documented as text",
+
+	"StartInstance ServiceVersion values":         "the service has had newer versions since",
+	"UpgradeInstanceVersion TargetVersion values": "the service has had newer versions since",
+	"UpdateAllowedIp PortRange values":            "the documents' own sample and the SDK have 9094 and 9095",
+	"DescribeAcls AclResourceType values":         "CreateAcl can create entries of the other types",
+	"DeleteAcl AclResourceType values":            "CreateAcl can create entries of the other types",
+	"DeleteAcl AclOperationType values":           "CreateAcl can create entries of the other operations",
+
+	"ConvertPostPayOrder PaidType values":   "the values that the SDK lists for the others",
+	"CreatePostPayOrder PaidType values":    "listed by the SDK in prose",
+	"CreatePrePayOrder PaidType values":     "listed by the SDK in prose",
+	"CreatePostPayInstance PaidType values": "listed by the SDK in prose",
+	"CreatePrePayInstance PaidType values":  "listed by the SDK in prose",
+	"UpgradePrePayOrder PaidType values":    "listed by the SDK in prose",
+	"DowngradePrePayOrder PaidType values":  "listed by the SDK in prose",
+	"CreatePrePayOrder Duration values":     "months, as of ConvertPostPayOrder",
+	"CreatePrePayInstance Duration values":  "months, as of ConvertPostPayOrder",
+	"UpdateTopicConfig Config values":       "listed by the SDK in prose",
+
+	"StartInstance Name name":                    "named like ModifyInstanceName does",
+	"ModifyTopicRemark Remark name":              "as in CreateTopic, by the text",
+	"EnableAutoTopicCreation PartitionNum range": "as of a topic",
+}
+
+// compare returns how the table differs from the documents, sorted.
+func compare(rows []*api.Action, refs []reference) []string {
+	var found []string
+	differ := func(what string, args ...any) {
+		what, detail, _ := strings.Cut(fmt.Sprintf(what, args...), ": ")
+		if _, ok := exceptions[what]; !ok {
+			found = append(found, what+": "+detail)
+		}
+	}
+	byName := map[string]*api.Action{}
+	for _, a := range rows {
+		byName[a.Name] = a
+	}
+	for _, ref := range refs {
+		a := byName[ref.Name]
+		if a == nil {
+			differ("%s: has no row", ref.Name)
+			continue
+		}
+		delete(byName, ref.Name)
+		if want := ref.effect(); a.Effect != want {
+			differ("%s effect: %s, documented as %s", a.Name, a.Effect, want)
+		}
+		if a.Repeatable != ref.Repeatable {
+			differ("%s repeatable: %t", a.Name, a.Repeatable)
+		}
+		if a.QPS != ref.QPS {
+			differ("%s QPS: %v, documented as %v", a.Name, a.QPS, ref.QPS)
+		}
+		switch {
+		case ref.RAM != "" && (a.RAM != ref.RAM || a.RAMInferred),
+			ref.RAMInferred != "" && a.RAM != ref.RAMInferred,
+			ref.RAM == "" && !a.RAMInferred:
+			differ("%s RAM: %s (inferred: %t), documented as %q, else %q", a.Name, a.RAM, a.RAMInferred, ref.RAM, ref.RAMInferred)
+		}
+		compareParams(differ, a, ref)
+	}
+	for name := range byName {
+		differ("%s: is in no document", name)
+	}
+	slices.Sort(found)
+	return found
+}
+
+func compareParams(differ func(string, ...any), a *api.Action, ref reference) {
+	params := map[string]api.Param{}
+	for _, p := range a.Params {
+		params[p.Name] = p
+	}
+	for _, want := range ref.Params {
+		p, ok := params[want.Name]
+		if !ok {
+			differ("%s %s: is missing", a.Name, want.Name)
+			continue
+		}
+		delete(params, want.Name)
+		if p.Required != want.Required || p.Secret != want.Secret {
+			differ("%s %s: required %t, secret %t; documented as %t, %t", a.Name, p.Name, p.Required, p.Secret, want.Required, want.Secret)
+		}
+		if p.Type != want.Type {
+			differ("%s %s type: %s, documented as %s", a.Name, p.Name, p.Type, want.Type)
+		}
+		if !slices.Equal(p.In, want.In) {
+			differ("%s %s values: %q, documented as %q", a.Name, p.Name, p.In, want.In)
+		}
+		// A lower bound alone is our reading of what is a count or a time.
+		if p.Max != nil && !slices.Equal([]int64{*p.Min, *p.Max}, want.Range) || p.Max == nil && want.Range != nil {
+			differ("%s %s range: documented as %v", a.Name, p.Name, want.Range)
+		}
+		if got := []int{p.MinLength, p.MaxLength}; p.MaxLength > 0 && !slices.Equal(got, want.NameLength) || p.MaxLength == 0 && want.NameLength != nil {
+			differ("%s %s name: %v, documented as %v", a.Name, p.Name, got, want.NameLength)
+		}
+	}
+	for name := range params {
+		differ("%s %s: is in no document", a.Name, name)
+	}
+}
+
+// effect is the worst of the documented kinds of effect.
+func (r *reference) effect() api.Effect {
+	kinds := map[string]api.Effect{
+		"": api.Read, "create": api.Write, "label": api.Write, "capacity": api.Write, "config": api.Write,
+		"security": api.Secure, "destructive": api.Destroy, "billing": api.Bill,
+	}
+	worst := kinds[r.Effect]
+	for _, kind := range r.EffectSecondary {
+		worst = max(worst, kinds[kind])
+	}
+	return worst
+}
+
+func TestTheTableIsWhatTheDocumentsSay(t *testing.T) {
+	t.Parallel()
+	refs := readJSON[[]reference](t, "reference.json")
+	if len(refs) != 57 {
+		t.Fatalf("%d actions in the reference", len(refs))
+	}
+	for _, difference := range compare(api.Actions(), refs) {
+		t.Error(difference)
+	}
+}

@@ -1,0 +1,187 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// ParamError is a request that was refused before it was sent.
+type ParamError struct{ Action, Param, Reason string }
+
+// Error implements error.
+func (e *ParamError) Error() string { return e.Action + ": " + e.Param + " " + e.Reason }
+
+// Validate reports why the cloud should not be asked to run an action with
+// these wire parameters. The error is a *ParamError, or several of them
+// joined; nothing in it is the value of a secret parameter. Call and typed
+// requests are held to the same rules.
+func Validate(action string, params map[string]string) error {
+	a, ok := Lookup(action)
+	if !ok {
+		return fmt.Errorf("unknown action %s", action)
+	}
+	return a.validate(params)
+}
+
+func (a *Action) validate(params map[string]string) error {
+	v := &values{action: a, params: params}
+	given := map[*Param]bool{}
+	numbers := map[string][]int{} // by the name of the list
+	for _, name := range slices.Sorted(maps.Keys(params)) {
+		p := a.param(name)
+		if p == nil {
+			v.unknown(name)
+			continue
+		}
+		given[p] = true
+		if p.List {
+			list, _, _ := strings.Cut(p.Name, ".N")
+			numbers[list] = append(numbers[list], p.index(name))
+		}
+		v.check(p, name, params[name])
+	}
+	for i := range a.Params {
+		if p := &a.Params[i]; p.Required && !given[p] {
+			v.bad(p.Name, "is required")
+		}
+	}
+	for list, given := range numbers {
+		v.numbered(list, given)
+	}
+	if a.rule != nil && len(v.errs) == 0 {
+		a.rule(v)
+	}
+	return errors.Join(v.errs...)
+}
+
+// values are the parameters of a call while they are judged.
+type values struct {
+	action *Action
+	params map[string]string
+	errs   []error
+}
+
+func (v *values) bad(param, reason string, args ...any) {
+	v.errs = append(v.errs, &ParamError{Action: v.action.Name, Param: param, Reason: fmt.Sprintf(reason, args...)})
+}
+
+func (v *values) has(name string) bool { _, ok := v.params[name]; return ok }
+
+func (v *values) unknown(name string) {
+	names := make([]string, len(v.action.Params))
+	for i, p := range v.action.Params {
+		names[i] = p.Name
+	}
+	v.bad(name, "is no parameter of it%s", DidYouMean(name, names))
+}
+
+// check judges one value by its parameter alone.
+func (v *values) check(p *Param, name, value string) {
+	if value == "" {
+		if p.Required && !p.blank {
+			v.bad(name, "must not be empty")
+		}
+		return
+	}
+	switch p.Type {
+	case "integer":
+		n, err := strconv.ParseInt(value, 10, 64)
+		switch {
+		case err != nil:
+			v.bad(name, "must be a whole number%s", not(p, value))
+		case p.In == nil && (p.Min != nil && n < *p.Min || p.Max != nil && n > *p.Max):
+			v.bad(name, "must be %s%s", bounds(p), not(p, value))
+		}
+	case "boolean":
+		if value != "true" && value != "false" {
+			v.bad(name, "must be true or false%s", not(p, value))
+		}
+	case "json":
+		if err := decodeStrict(value, reflect.New(p.value).Interface()); err != nil {
+			v.bad(name, "%s", err)
+		}
+	}
+	if p.In != nil && !slices.ContainsFunc(p.In, func(s string) bool { return s == value || p.fold && strings.EqualFold(s, value) }) {
+		v.bad(name, "must be one of %s%s", strings.Join(p.In, ", "), not(p, value))
+	}
+	if n := utf8.RuneCountInString(value); p.MaxLength > 0 && (n < p.MinLength || n > p.MaxLength) {
+		v.bad(name, "must have %d to %d characters, not %d", p.MinLength, p.MaxLength, n)
+	}
+	if p.form != nil && !p.form.pattern.MatchString(value) {
+		v.bad(name, "%s%s", p.form.reason, not(p, value))
+	}
+}
+
+// numbered refuses a list whose numbers do not run from 1 without a gap: the
+// service would ignore what follows the gap.
+func (v *values) numbered(list string, numbers []int) {
+	slices.Sort(numbers)
+	for i, n := range slices.Compact(numbers) {
+		if n != i+1 {
+			v.bad(list+"."+strconv.Itoa(i+1), "is missing: the numbers of a list start at 1 and leave no gap")
+			return
+		}
+	}
+}
+
+// not repeats a value for an error, unless it is secret or long.
+func not(p *Param, value string) string {
+	if p.Secret || len(value) > 64 {
+		return ""
+	}
+	return fmt.Sprintf(", not %q", value)
+}
+
+func bounds(p *Param) string {
+	switch {
+	case p.Max == nil:
+		return fmt.Sprintf("at least %d", *p.Min)
+	case p.Min == nil:
+		return fmt.Sprintf("at most %d", *p.Max)
+	}
+	return fmt.Sprintf("from %d to %d", *p.Min, *p.Max)
+}
+
+// form is what a text must look like.
+type form struct {
+	pattern *regexp.Regexp
+	reason  string
+}
+
+var (
+	nameForm    = form{regexp.MustCompile(`^[A-Za-z0-9_-]*$`), "may consist of letters, digits, - and _ only"}
+	versionForm = form{regexp.MustCompile(`^[0-9]+(\.[0-9]+)+$`), "must be a version such as 2.2.0"}
+)
+
+// decodeStrict decodes JSON that holds nothing but what into has a place for.
+func decodeStrict(text string, into any) error {
+	d := json.NewDecoder(strings.NewReader(text))
+	d.DisallowUnknownFields()
+	err := d.Decode(into)
+	if err == nil {
+		if _, err := d.Token(); !errors.Is(err, io.EOF) {
+			return errors.New("must be one JSON value")
+		}
+		return nil
+	}
+	if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return fmt.Errorf("has a key that is not known: %s", field)
+	}
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		where := ""
+		if wrong.Field != "" {
+			where = " at " + wrong.Field
+		}
+		return fmt.Errorf("must not hold a %s%s", wrong.Value, where)
+	}
+	return errors.New("must be JSON")
+}
