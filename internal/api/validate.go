@@ -47,7 +47,9 @@ func (a *Action) validate(params map[string]string) error {
 			list, _, _ := strings.Cut(p.Name, ".N")
 			numbers[list] = append(numbers[list], p.index(name))
 		}
-		v.check(p, name, params[name])
+		for _, reason := range p.faults(params[name]) {
+			v.bad(name, "%s", reason)
+		}
 	}
 	for i := range a.Params {
 		if p := &a.Params[i]; p.Required && !given[p] {
@@ -56,6 +58,9 @@ func (a *Action) validate(params map[string]string) error {
 	}
 	for list, given := range numbers {
 		v.numbered(list, given)
+	}
+	if len(v.errs) == 0 {
+		v.tags()
 	}
 	if a.rule != nil && len(v.errs) == 0 {
 		a.rule(v)
@@ -84,41 +89,48 @@ func (v *values) unknown(name string) {
 	v.bad(name, "is no parameter of it%s", DidYouMean(name, names))
 }
 
-// check judges one value by its parameter alone.
-func (v *values) check(p *Param, name, value string) {
+// faults returns what is wrong with a value of the parameter.
+func (p *Param) faults(value string) (reasons []string) {
 	if value == "" {
 		if p.Required && !p.blank {
-			v.bad(name, "must not be empty")
+			return []string{"must not be empty"}
 		}
-		return
+		if p.Type == "string" && p.In == nil {
+			return nil
+		}
+	}
+	wrong := func(format string, args ...any) {
+		reasons = append(reasons, fmt.Sprintf(format, args...)+p.not(value))
 	}
 	switch p.Type {
 	case "integer":
 		n, err := strconv.ParseInt(value, 10, 64)
 		switch {
 		case err != nil:
-			v.bad(name, "must be a whole number%s", not(p, value))
-		case p.In == nil && (p.Min != nil && n < *p.Min || p.Max != nil && n > *p.Max):
-			v.bad(name, "must be %s%s", bounds(p), not(p, value))
+			wrong("must be a whole number")
+			return reasons
+		case p.Min != nil && n < *p.Min || p.Max != nil && n > *p.Max:
+			wrong("must be %s", p.bounds())
 		}
 	case "boolean":
 		if value != "true" && value != "false" {
-			v.bad(name, "must be true or false%s", not(p, value))
+			wrong("must be true or false")
 		}
 	case "json":
 		if err := decodeStrict(value, reflect.New(p.value).Interface()); err != nil {
-			v.bad(name, "%s", err)
+			reasons = append(reasons, err.Error())
 		}
 	}
 	if p.In != nil && !slices.ContainsFunc(p.In, func(s string) bool { return s == value || p.fold && strings.EqualFold(s, value) }) {
-		v.bad(name, "must be one of %s%s", strings.Join(p.In, ", "), not(p, value))
+		wrong("must be one of %s", strings.Join(p.In, ", "))
 	}
 	if n := utf8.RuneCountInString(value); p.MaxLength > 0 && (n < p.MinLength || n > p.MaxLength) {
-		v.bad(name, "must have %d to %d characters, not %d", p.MinLength, p.MaxLength, n)
+		reasons = append(reasons, fmt.Sprintf("must have %d to %d characters, not %d", p.MinLength, p.MaxLength, n))
 	}
 	if p.form != nil && !p.form.pattern.MatchString(value) {
-		v.bad(name, "%s%s", p.form.reason, not(p, value))
+		wrong("%s", p.form.reason)
 	}
+	return reasons
 }
 
 // numbered refuses a list whose numbers do not run from 1 without a gap: the
@@ -134,14 +146,14 @@ func (v *values) numbered(list string, numbers []int) {
 }
 
 // not repeats a value for an error, unless it is secret or long.
-func not(p *Param, value string) string {
+func (p *Param) not(value string) string {
 	if p.Secret || len(value) > 64 {
 		return ""
 	}
 	return fmt.Sprintf(", not %q", value)
 }
 
-func bounds(p *Param) string {
+func (p *Param) bounds() string {
 	switch {
 	case p.Max == nil:
 		return fmt.Sprintf("at least %d", *p.Min)
