@@ -14,6 +14,7 @@ import (
 	"reflect"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -29,6 +30,9 @@ const (
 	// maxReply bounds what is read of a reply. The largest real one, a group
 	// on a hundred topics of 360 partitions, is about 9 MiB.
 	maxReply = 64 << 20
+
+	// keepReply bounds the buffers that are used again.
+	keepReply = 4 << 20
 )
 
 // Options make a Client. Account, Credentials and Limiter are required.
@@ -64,8 +68,9 @@ type Attempt struct {
 
 // Client makes the calls of one account. It is safe for concurrent use.
 type Client struct {
-	o    Options
-	http *http.Client
+	o       Options
+	http    *http.Client
+	replies sync.Pool // of *bytes.Buffer
 }
 
 // NewClient returns a client. Endpoints must be https, or http on loopback.
@@ -87,12 +92,16 @@ func NewClient(o Options) (*Client, error) {
 	if o.Observe == nil {
 		o.Observe = func(Attempt) {}
 	}
-	return &Client{o: o, http: &http.Client{
-		Transport: o.Transport,
-		// Parameters, and with them secrets, never travel on to where a
-		// reply points.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}, nil
+	return &Client{
+		o: o,
+		http: &http.Client{
+			Transport: o.Transport,
+			// Parameters, and with them secrets, never travel on to where a
+			// reply points.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		replies: sync.Pool{New: func() any { return new(bytes.Buffer) }},
+	}, nil
 }
 
 func newTransport() *http.Transport {
@@ -162,9 +171,12 @@ func (c *Client) Do(ctx context.Context, r Raw) ([]byte, error) {
 		ps = append(ps, pair{name, value})
 	}
 	var body []byte
-	err := c.do(ctx, call{Raw: r, params: ps}, func(b []byte, _ map[string]any) error {
-		body = b
-		return nil
+	err := c.do(ctx, call{Raw: r, params: ps}, func(status int, reply []byte) (envelope, *Error) {
+		_, env, failure := judge(status, reply)
+		if failure == nil {
+			body = bytes.Clone(reply)
+		}
+		return env, failure
 	})
 	return body, err
 }
@@ -187,11 +199,11 @@ func Call[R any](ctx context.Context, c *Client, q Request[R]) (R, error) {
 	if f := v.FieldByName("RegionID"); f.IsValid() {
 		raw.RegionID = f.String()
 	}
-	err = c.do(ctx, call{Raw: raw, params: ps}, func(_ []byte, tree map[string]any) error {
+	err = c.do(ctx, call{Raw: raw, params: ps}, func(status int, reply []byte) (envelope, *Error) {
 		var fresh R
-		err := fit(reflect.ValueOf(&fresh).Elem(), tree, "")
+		env, failure := decode(status, reply, &fresh)
 		r = fresh
-		return err
+		return env, failure
 	})
 	return r, err
 }
@@ -202,9 +214,12 @@ type call struct {
 	params []pair
 }
 
-// do runs the attempts of a call. accept takes the reply of the one that
-// succeeds; when it cannot, the reply counts as unreadable.
-func (c *Client) do(ctx context.Context, q call, accept func([]byte, map[string]any) error) error {
+// reader judges a reply and takes what it needs of it: the bytes are used
+// again when it returns.
+type reader func(status int, reply []byte) (envelope, *Error)
+
+// do runs the attempts of a call.
+func (c *Client) do(ctx context.Context, q call, read reader) error {
 	effect := Write // what the table does not know is not repeated
 	if a, ok := Lookup(q.Action); ok && (q.Version == "" || q.Version == Version) {
 		effect = a.Effect
@@ -216,7 +231,7 @@ func (c *Client) do(ctx context.Context, q call, accept func([]byte, map[string]
 			lane = max(lane, LaneRetry)
 		}
 		at := Attempt{Account: c.o.Account, Action: q.Action, RegionID: q.RegionID, Lane: lane, Number: n, Code: CodeOK}
-		err := c.attempt(ctx, q, &at, accept)
+		err := c.attempt(ctx, q, &at, read)
 		if err != nil {
 			err.Action, err.RegionID = q.Action, q.RegionID
 			at.Code, at.Class, at.RequestID = err.Code, err.Class, err.RequestID
@@ -277,7 +292,7 @@ func pause(ctx context.Context, n int) bool {
 }
 
 // attempt sends a call once: slot, key, signature, request, reply, verdict.
-func (c *Client) attempt(ctx context.Context, q call, at *Attempt, accept func([]byte, map[string]any) error) *Error {
+func (c *Client) attempt(ctx context.Context, q call, at *Attempt, read reader) *Error {
 	sent, waited, err := c.slot(ctx, q.Action, q.RegionID, at.Lane)
 	at.Waited = waited
 	if err != nil {
@@ -295,21 +310,20 @@ func (c *Client) attempt(ctx context.Context, q call, at *Attempt, accept func([
 	if err != nil {
 		return &Error{Class: Invalid, Code: "InvalidParameter", Message: err.Error(), cause: err}
 	}
+	reply := c.replies.Get().(*bytes.Buffer)
+	defer c.release(reply)
 	start := time.Now()
-	status, body, failure := c.roundTrip(req)
+	status, failure := c.roundTrip(req, reply)
 	at.Took = time.Since(start)
 	if failure != nil {
 		return failure
 	}
-	tree, env, failure := judge(status, body)
+	env, failure := read(status, reply.Bytes())
 	at.RequestID = env.RequestID
 	if failure != nil {
 		failure.Message = scrub(failure.Message, key)
 		throttled = failure.Class == Throttled
 		return failure
-	}
-	if err := accept(body, tree); err != nil {
-		return &Error{Class: Server, Code: CodeUnreadable, Status: status, RequestID: env.RequestID, Message: err.Error()}
 	}
 	return nil
 }
@@ -357,32 +371,40 @@ func orDefault(s, d string) string {
 	return s
 }
 
+// release lets the buffer of a reply be used again, unless it is so large that
+// it should not be kept.
+func (c *Client) release(reply *bytes.Buffer) {
+	if reply.Cap() <= keepReply {
+		reply.Reset()
+		c.replies.Put(reply)
+	}
+}
+
 // roundTrip sends req and reads the reply, bounded.
-func (c *Client) roundTrip(req *http.Request) (status int, body []byte, failure *Error) {
+func (c *Client) roundTrip(req *http.Request, reply *bytes.Buffer) (status int, failure *Error) {
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return 0, nil, networkError(req.Context(), err)
+		return 0, networkError(req.Context(), err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // the reply was read
+	defer resp.Body.Close()
 	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
-		return resp.StatusCode, nil, &Error{Class: Server, Code: CodeRedirect, Status: resp.StatusCode, Message: "redirects are refused"}
+		return resp.StatusCode, &Error{Class: Server, Code: CodeRedirect, Status: resp.StatusCode, Message: "redirects are refused"}
 	}
-	var buf bytes.Buffer
 	if n := resp.ContentLength; n > 0 && n <= maxReply {
-		buf.Grow(int(n) + bytes.MinRead)
+		reply.Grow(int(n) + bytes.MinRead)
 	}
-	if _, err := buf.ReadFrom(io.LimitReader(resp.Body, maxReply+1)); err != nil {
+	if _, err := reply.ReadFrom(io.LimitReader(resp.Body, maxReply+1)); err != nil {
 		failure := networkError(req.Context(), err)
 		if failure.Code == CodeConnection {
 			failure.Code, failure.Class = CodeUnreadable, Server
 		}
 		failure.Status = resp.StatusCode
-		return resp.StatusCode, nil, failure
+		return resp.StatusCode, failure
 	}
-	if buf.Len() > maxReply {
-		return resp.StatusCode, nil, &Error{Class: Server, Code: CodeOversized, Status: resp.StatusCode, Message: fmt.Sprintf("more than %d bytes", maxReply)}
+	if reply.Len() > maxReply {
+		return resp.StatusCode, &Error{Class: Server, Code: CodeOversized, Status: resp.StatusCode, Message: fmt.Sprintf("more than %d bytes", maxReply)}
 	}
-	return resp.StatusCode, buf.Bytes(), nil
+	return resp.StatusCode, nil
 }
 
 // scrub removes the key's secrets from the cloud's words, should it ever

@@ -14,6 +14,22 @@ type envelope struct {
 	Success   *bool  `json:"Success"`
 }
 
+// decode judges a reply and decodes a successful one into the zero value that
+// into points to. What does not fit is unreadable.
+func decode(status int, body []byte, into any) (envelope, *Error) {
+	if env, ok := scan(status, body, into); ok {
+		return env, nil
+	}
+	tree, env, failure := judge(status, body)
+	if failure != nil {
+		return env, failure
+	}
+	if err := fit(reflect.ValueOf(into).Elem(), tree, ""); err != nil {
+		return env, &Error{Class: Server, Code: CodeUnreadable, Status: status, RequestID: env.RequestID, Message: err.Error()}
+	}
+	return env, nil
+}
+
 // judge parses a reply and decides whether it is a success. HTTP 200 can
 // still be a failure (Success false), and replies of the tag actions carry
 // neither Code nor Success: there HTTP 2xx is the only word.
@@ -26,14 +42,7 @@ func judge(status int, body []byte) (map[string]any, envelope, *Error) {
 	if err := fit(reflect.ValueOf(&env).Elem(), tree, ""); err != nil {
 		return nil, env, &Error{Class: Server, Code: CodeUnreadable, Status: status, Message: err.Error()}
 	}
-	failed := status < 200 || status > 299 || root == "Error"
-	switch {
-	case env.Success != nil:
-		failed = failed || !*env.Success
-	case env.Code != "":
-		failed = failed || !successCode(env.Code)
-	}
-	if !failed {
+	if root != "Error" && !env.failed(status) {
 		return tree, env, nil
 	}
 	code := env.Code
@@ -44,6 +53,17 @@ func judge(status int, body []byte) (map[string]any, envelope, *Error) {
 		Class: classify(code, status), Code: code, Status: status,
 		Message: shorten(env.Message), RequestID: env.RequestID,
 	}
+}
+
+// failed reports whether this is the envelope of a failure.
+func (e envelope) failed(status int) bool {
+	switch {
+	case status < 200 || status > 299:
+		return true
+	case e.Success != nil:
+		return !*e.Success
+	}
+	return e.Code != "" && !successCode(e.Code)
 }
 
 func successCode(code string) bool {

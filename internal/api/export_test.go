@@ -21,11 +21,26 @@ func SignForTest(method string, params map[string]string, key string) (toSign, q
 
 // DecodeForTest judges and decodes a reply as Call does.
 func DecodeForTest(status int, body []byte, into any) error {
-	tree, _, failure := judge(status, body)
-	if failure != nil {
+	if _, failure := decode(status, body, into); failure != nil {
 		return failure
 	}
-	return fit(reflect.ValueOf(into).Elem(), tree, "")
+	return nil
+}
+
+// GeneralForTest judges and decodes a reply by the general decoder. It returns
+// the RequestId, too.
+func GeneralForTest(status int, body []byte, into any) (requestID string, err error) {
+	tree, env, failure := judge(status, body)
+	if failure != nil {
+		return "", failure
+	}
+	return env.RequestID, fit(reflect.ValueOf(into).Elem(), tree, "")
+}
+
+// ScanForTest decodes a reply by the scanner, if that takes it.
+func ScanForTest(status int, body []byte, into any) (requestID string, ok bool) {
+	env, ok := scan(status, body, into)
+	return env.RequestID, ok
 }
 
 // EncodeForTest returns the wire parameters of a request.

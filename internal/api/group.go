@@ -65,9 +65,10 @@ type TopicProgress struct {
 	Offsets       []ConsumerOffsets `json:"OffsetList"`
 }
 
-// ConsumerOffsets is a group's progress on one partition. ConsumerOffset is
-// the committed offset, BrokerOffset the log end at the same moment,
-// LastTimestamp the time at which the last consumed message was produced.
+// ConsumerOffsets is a group's progress on one partition: 80 bytes, and the
+// strings, of which equal ones share their text. ConsumerOffset is the
+// committed offset, BrokerOffset the log end at the same moment, LastTimestamp
+// the time at which the last consumed message was produced.
 type ConsumerOffsets struct {
 	Partition      int32  `json:"Partition"`
 	ConsumerOffset int64  `json:"ConsumerOffset"`

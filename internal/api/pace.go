@@ -5,44 +5,108 @@ import (
 	"time"
 )
 
+// The constants of the controller. All of them follow from how a server can
+// count calls (by fixed second, by sliding second, by tokens, by the minute)
+// and from what a wrong guess costs: a probe that fails costs one or two
+// throttled calls.
 const (
-	guard      = 1.05
-	settle     = time.Second
-	proofTime  = 4 * time.Second
-	proofCalls = 3
-	probeEvery = time.Minute
-	probeMost  = 4 * time.Minute
-	blackout   = 5 * time.Second
+	// guard keeps limit+1 calls out of any one second, however the server
+	// counts it, when the network adds up to 50 ms to some calls and nothing
+	// to others: calls are 1.05/limit apart, so limit+1 of them leave over
+	// 1.05 s and arrive over at least 1 s.
+	guard = 1.05
+
+	// settleTime is how long after a decrease throttling says nothing new: the
+	// second in which too much was sent must pass first.
+	settleTime = time.Second
+
+	// A level is proven by proofCalls accepted calls in close order over
+	// proofTime. Four seconds show every way of counting seconds at work and
+	// use up what a token bucket saved; minuteProof shows a limit by the
+	// minute.
+	proofCalls  = 3
+	proofTime   = 4 * time.Second
+	minuteProof = time.Minute
+
+	// A level that was too much is tried again after probeEvery; each further
+	// try doubles the pause up to probeMost, so that a raised limit is found
+	// within five minutes. probeMemory without a probe makes the next decrease
+	// a new matter, which starts at probeEvery again.
+	probeEvery  = time.Minute
+	probeMost   = 4 * time.Minute
+	probeMemory = 10 * time.Minute
+
+	// blackoutCalls throttled calls over blackoutTime without one accepted
+	// call between them are no matter of too high a level: a limit of even
+	// one call in four seconds would have let one through.
+	blackoutCalls = 4
+	blackoutTime  = 5 * time.Second
+
+	// minuteRun calls accepted in a row, then a blackout, twice within
+	// minuteSpan: the server counts by the minute.
+	minuteRun  = 10
+	minuteSpan = 3 * time.Minute
+
+	// leastLevel is as far as decreases go (or a quarter of a smaller
+	// budget). It keeps a client that others crowd out knocking often enough
+	// to get in.
 	leastLevel = 0.25
 )
 
+// pace finds out how fast a bucket may be polled, from nothing but which calls
+// the server throttled.
+//
+// It holds a level: the limit that the server is taken to have, in calls per
+// second. Polls leave at level/guard. Levels are kept to the values in which
+// limits are published (see grid), which usually finds a changed limit exactly.
+//
+//   - Throttling lowers the level to the next plausible one, once per settle
+//     time. A level above it is refused from then on.
+//   - A level that is proven is followed by a trial of the next one up, until
+//     one is refused or the budget is reached; between the proven and the
+//     refused level there is at most one search, by halves.
+//   - A refused level is tried again once a minute, later less often. If it
+//     then holds, the climb goes on from there.
+//   - A blackout, in which nothing gets through, counts as one throttled call,
+//     however many were tried; one that keeps coming back is a limit by the
+//     minute, and what got through in a whole round is its measure.
+//
+// A pace is not safe for concurrent use. It has no clock: callers say when.
 type pace struct {
-	limit, top float64
+	limit float64 // configured, calls per second
+	top   float64 // the level at which polls use their whole share of it
 
-	level      float64
-	held       float64
-	bad        float64
-	since      time.Time
-	proof      int
-	oks        int
-	lastSent   time.Time
-	probeAt    time.Time
-	probedFrom float64
-	backoff    time.Duration
-	probed     time.Time
+	level   float64   // in use
+	held    float64   // highest proven level; a level above it is on trial
+	refused float64   // lowest level that was too much; 0 when none is known
+	since   time.Time // when level was set; older calls say nothing about it
+	sent    time.Time // when the latest call left
+	passed  int       // calls accepted at level
+	proof   int       // of these, the ones sent in close order
 
-	silent      int
-	silentSince time.Time
-	before      float64
-	lifted      time.Time
+	probeAt time.Time     // when refused is forgotten and tried again
+	probed  time.Time     // when that happened last
+	backoff time.Duration // pause after the next refusal
+
+	silent int       // calls throttled since the last accepted one
+	quiet  time.Time // when the first of them left
+	resume float64   // level to resume at if they turn out to be a blackout
+
+	lifted   time.Time // end of the last blackout; zero once a plain throttling followed it
+	run      int       // calls accepted since then
+	byMinute bool      // the server counts by the minute
 }
 
+// newPace returns a pace for a limit, in calls per second, of which polls may
+// use a share.
 func newPace(limit, share float64) *pace {
 	p := &pace{backoff: probeEvery}
 	p.configure(limit, share)
 	return p
 }
 
+// configure changes the limit and the share. A level that was learned below
+// them stays.
 func (p *pace) configure(limit, share float64) {
 	free := p.level >= p.top
 	p.limit, p.top = limit, math.Min(limit, guard*limit*share)
@@ -51,77 +115,117 @@ func (p *pace) configure(limit, share float64) {
 	}
 }
 
+// rate returns calls per second at which polls may leave now.
 func (p *pace) rate() float64 { return p.level / guard }
 
-func (p *pace) spacing() time.Duration {
-	s := guard / p.level
-	if p.silent > 0 {
-		_, f := math.Modf(float64(p.silent) * math.Phi)
-		s *= 1 + 0.5*f
+// spacing returns the least time between a call and the next poll, and between
+// a call and the next one of an acting lane, which may use the whole limit.
+func (p *pace) spacing() (poll, acting time.Duration) {
+	between, least := guard/p.level, guard/p.level
+	if p.level >= p.top {
+		least = guard / p.limit
 	}
-	return time.Duration(math.Ceil(s * float64(time.Second)))
+	if p.silent > 0 {
+		// Tries at even intervals can fall into step with another client and
+		// come too late every time. Multiples of the golden ratio spread
+		// best.
+		_, f := math.Modf(float64(p.silent) * math.Phi)
+		between *= 1 + f/2
+	}
+	return ceil(between), ceil(least)
 }
 
-func (p *pace) set(level float64, now time.Time) {
-	p.level, p.since, p.proof = math.Min(math.Max(level, leastLevel), p.top), now, 0
-	p.oks = 0
+// ceil converts seconds, rounding up: a nanosecond too little is too early. What
+// floating point gets wrong is far less than a thousandth of one.
+func ceil(seconds float64) time.Duration {
+	return time.Duration(math.Ceil(seconds*float64(time.Second) - 1e-3))
 }
 
+// done takes the verdict on a call that left at sent.
 func (p *pace) done(now, sent time.Time, throttled bool) {
 	if sent.Before(p.since) {
 		return
 	}
+	close := sent.Sub(p.sent).Seconds() < 1.5/p.rate()
+	p.sent = sent
 	if throttled {
 		p.throttled(now, sent)
-	} else {
-		p.accepted(now, sent)
+		return
+	}
+	p.accepted(now, sent)
+	if close {
+		p.prove(now, sent)
 	}
 }
 
 func (p *pace) throttled(now, sent time.Time) {
 	switch {
-	case p.level > p.held:
-		p.bad = p.level
+	case p.level > p.held: // the trial failed
+		p.refuse(now)
 		p.set(p.held, now)
-		p.probeAt = now.Add(p.backoff)
-	case p.silent > 0 && sent.Before(p.since.Add(settle)):
-	case sent.Before(p.since.Add(settle)):
-	default:
-		p.bad = p.level
-		p.set(down(p.level, p.oks == 0), now)
-		p.held = p.level
-		if now.Sub(p.probed) > 10*time.Minute {
+	case sent.Sub(p.since) >= settleTime:
+		if now.Sub(p.probed) > probeMemory {
 			p.backoff = probeEvery
 		}
-		p.probedFrom = 0
-		p.probeAt = now.Add(p.backoff)
+		p.refuse(now)
+		if p.passed == 0 {
+			p.set(grid(p.level/2), now)
+		} else {
+			p.set(below(p.level), now)
+		}
+		p.held = p.level
 	}
 	if p.silent == 0 {
-		p.silentSince, p.before = sent, p.level
+		p.quiet, p.resume = sent, p.level
 	}
 	p.silent++
 }
 
+func (p *pace) refuse(now time.Time) {
+	p.refused, p.probeAt = p.level, now.Add(p.backoff)
+}
+
+func (p *pace) set(level float64, now time.Time) {
+	p.level = min(max(level, min(leastLevel, p.top/4)), p.top)
+	p.since, p.passed, p.proof = now, 0, 0
+}
+
 func (p *pace) accepted(now, sent time.Time) {
-	if p.silent > 3 && sent.Sub(p.silentSince) > blackout {
-		p.set(math.Max(p.level, p.before), now)
-		p.held, p.bad = p.level, up(p.level)
-		p.lifted = now
-		p.probeAt = now.Add(p.backoff)
+	switch {
+	case p.silent >= blackoutCalls && sent.Sub(p.quiet) > blackoutTime:
+		p.lift(now, sent)
+	case p.silent > 0:
+		p.lifted, p.byMinute = time.Time{}, false
 	}
 	p.silent = 0
-	p.oks++
-	gap := sent.Sub(p.lastSent)
-	p.lastSent = sent
-	if gap.Seconds() > 1.5/p.rate() {
-		return
+	p.passed++
+	p.run++
+}
+
+// lift ends a blackout: the call that left at sent was accepted.
+func (p *pace) lift(now, sent time.Time) {
+	round := sent.Sub(p.lifted)
+	p.byMinute = p.run >= minuteRun && !p.lifted.IsZero() && (p.byMinute || round < minuteSpan)
+	if p.byMinute {
+		p.set(grid(guard*float64(p.run)/round.Seconds()), now)
+		p.refused, p.probeAt = above(p.level), now.Add(p.backoff)
+	} else {
+		p.set(max(p.level, p.resume), now)
+		p.refused = 0
 	}
+	p.held = p.level
+	p.lifted, p.run = sent, 0
+}
+
+// prove counts an accepted call as evidence for the level and moves on to the
+// next level when there is enough.
+func (p *pace) prove(now, sent time.Time) {
 	p.proof++
-	prove := proofTime
-	if now.Sub(p.lifted) < 10*time.Minute {
-		prove = 15 * time.Second
+	need := proofTime
+	if p.byMinute {
+		need = minuteProof
 	}
-	if p.proof < proofCalls || sent.Sub(p.since) < prove {
+	if p.proof < proofCalls || sent.Sub(p.since) < need {
 		return
 	}
 	p.held = p.level
@@ -130,25 +234,30 @@ func (p *pace) accepted(now, sent time.Time) {
 	}
 }
 
+// next returns the level to try after a proven one, or that one itself.
 func (p *pace) next(now time.Time) float64 {
 	switch {
 	case p.level >= p.top:
+		p.byMinute, p.backoff = false, probeEvery
 		return p.level
-	case p.bad == 0:
-		return math.Min(up(p.level), p.top)
-	case !now.Before(p.probeAt):
-		if p.held > p.probedFrom*1.02 {
-			p.backoff = probeEvery
-		}
-		p.probedFrom, p.probed = p.held, now
-		p.backoff = min(2*p.backoff, probeMost)
-		p.bad = 0
-		return math.Min(up(p.level), p.top)
+	case p.refused == 0:
+		return min(above(p.level), p.top)
+	case now.Before(p.probeAt):
+		return between(p.level, p.refused)
 	}
-	return between(p.level, p.bad)
+	p.probed, p.refused = now, 0
+	p.backoff = min(2*p.backoff, probeMost)
+	if p.level < 1 && !p.byMinute {
+		// Less than one call a second is what others left of a shared limit:
+		// who has the least asks the most often.
+		p.backoff = probeEvery
+	}
+	return min(above(p.level), p.top)
 }
 
-// grid returns the highest level on the grid that is not above level.
+// grid returns the highest level not above level at which a limit is likely:
+// whole calls per second, below one of them quarters (fifteen a minute), below
+// that halves of halves.
 func grid(level float64) float64 {
 	switch {
 	case level >= 1:
@@ -156,45 +265,41 @@ func grid(level float64) float64 {
 	case level >= 0.25:
 		return math.Floor(4*level) / 4
 	}
-	return math.Exp2(math.Floor(math.Log2(level)))
+	_, exp := math.Frexp(level)
+	return math.Ldexp(1, exp-1)
 }
 
-func step(level float64) float64 {
+// unit returns the width of the grid above level.
+func unit(level float64) float64 {
 	switch {
 	case level >= 1:
-		return math.Max(1, math.Floor(level/10))
+		return 1
 	case level >= 0.25:
 		return 0.25
 	}
-	return level
+	return grid(level)
 }
 
-func down(level float64, none bool) float64 {
-	if none {
-		return grid(level / 2)
-	}
-	return grid(math.Max(math.Min(math.Round(0.8*level), math.Ceil(level)-1), level*0.75))
+// below returns the level to go down to: one step of the grid or a fifth,
+// whichever is more.
+func below(level float64) float64 {
+	fifth := 0.8 * level
+	return min(grid(math.Nextafter(level, 0)), grid(fifth+unit(fifth)/2))
 }
 
-func up(level float64) float64 {
+// above returns the level to go up to: one step of the grid or a tenth,
+// whichever is more.
+func above(level float64) float64 {
 	g := grid(level)
-	return g + step(g)
+	return g + max(unit(g), math.Floor(g/10))
 }
 
-func between(low, high float64) float64 {
-	mid := grid((low + high) / 2)
-	if mid < 1.05*low || high < 1.05*mid {
-		return low
+// between returns the level halfway between a proven and a refused one, or the
+// proven one when there is no more than a twentieth to gain.
+func between(proven, refused float64) float64 {
+	mid := grid((proven + refused) / 2)
+	if mid < guard*proven || refused < guard*mid {
+		return proven
 	}
 	return mid
-}
-
-// least is the spacing of acting lanes: they may use the whole limit, as long
-// as the cloud was not seen to allow less.
-func (p *pace) least() time.Duration {
-	level := p.limit
-	if p.level < p.top {
-		level = p.level
-	}
-	return time.Duration(math.Ceil(guard / level * float64(time.Second)))
 }

@@ -56,8 +56,8 @@ type TopicStatus struct {
 	} `json:"TopicStatus"`
 }
 
-// TopicOffsets are the offsets of one partition. MaxOffset is the log end:
-// the offset that the next message gets.
+// TopicOffsets are the offsets of one partition: 48 bytes. MaxOffset is the log
+// end: the offset that the next message gets.
 type TopicOffsets struct {
 	Partition           int32  `json:"Partition"`
 	Topic               string `json:"Topic"`

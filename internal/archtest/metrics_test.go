@@ -45,7 +45,7 @@ func TestDocumentedMetricsExist(t *testing.T) {
 func exportedMetrics() map[string]bool {
 	names := map[string]bool{"alikafka_exporter_build_info": true} // from client_golang
 	config := collector.DefaultConfig()
-	config.Tags = []string{"team"}
+	config.Tags, config.OwnerInfo = []string{"team"}, true
 	for _, f := range collector.Families(config) {
 		names[f.Name] = true
 	}

@@ -3,6 +3,7 @@ package exposition_test
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -56,6 +57,11 @@ func (s *sampler) sample(n int) sample {
 	x := sample{family: s.IntN(len(s.families)), instance: fmt.Sprint("i", s.IntN(4)), bucket: s.word(), value: values[s.IntN(len(values))]}
 	if s.IntN(2) == 0 {
 		x.value = float64(s.Int64N(1 << 40))
+	}
+	if s.families[x.family].Type == exposition.Counter { // others are no counters
+		if x.value = math.Abs(x.value); math.IsNaN(x.value) {
+			x.value = 0
+		}
 	}
 	for range s.names[x.family] {
 		x.labels = append(x.labels, s.word())

@@ -243,31 +243,40 @@ func TestScrapesSeeOneGeneration(t *testing.T) {
 	t.Parallel()
 	p := newPage(t, families...)
 	p.Publish(func(u *exposition.Update) { generation(u, 1) })
-	srv := httptest.NewUnstartedServer(handlerOf(p, exposition.Options{MaxInFlight: 20, WriteTimeout: time.Second}))
+	srv := httptest.NewUnstartedServer(handlerOf(p, exposition.Options{MaxInFlight: 25, WriteTimeout: time.Minute}))
 	srv.Listener = narrow{srv.Listener}
 	srv.Start()
 	defer srv.Close()
 	ctx, stop := context.WithCancel(t.Context())
-	var wg sync.WaitGroup
 	c := clients{t: t, ctx: ctx, addr: srv.Listener.Addr().String()}
-	for n := range 50 {
-		wg.Go(func() { c.run(n) })
+	var good, bad sync.WaitGroup
+	for n := range 25 {
+		bad.Go(func() { c.misbehave(n) })
+		good.Go(func() { c.read(n) })
 	}
-	for g := 2; g < 50 || c.read.Load() < 100 || c.refused.Load() == 0; g++ {
+	served := make(chan struct{})
+	go func() {
+		good.Wait()
+		close(served)
+	}()
+	g := 2
+	for open := true; open; g++ {
 		p.Publish(func(u *exposition.Update) { generation(u, g) })
-		if t.Failed() {
-			break
+		select {
+		case <-served:
+			open = false
+		case <-time.After(time.Millisecond):
 		}
 	}
 	stop()
-	wg.Wait()
-	t.Logf("%d whole pages, %d refused", c.read.Load(), c.refused.Load())
+	bad.Wait()
+	t.Logf("%d publishes, %d scrapes refused", g, c.refused.Load())
 }
 
 // narrow makes connections on which a client that does not read is felt soon.
 type narrow struct{ net.Listener }
 
-const socketBuffer = 4 << 10
+const socketBuffer = 8 << 10
 
 func (n narrow) Accept() (net.Conn, error) {
 	c, err := n.Listener.Accept()
@@ -277,68 +286,80 @@ func (n narrow) Accept() (net.Conn, error) {
 	return c, err
 }
 
-// clients are of five kinds.
+// clients of a server.
 type clients struct {
-	t             *testing.T
-	ctx           context.Context //nolint:containedctx // the test's own end
-	addr          string
-	read, refused atomic.Int64
+	t       *testing.T
+	ctx     context.Context //nolint:containedctx // the test's own end
+	addr    string
+	refused atomic.Int64
 }
 
-func (c *clients) run(n int) {
+// ask sends a request on a connection that ends with the test.
+func (c *clients) ask(coding string) (net.Conn, error) {
+	conn, err := (&net.Dialer{}).DialContext(c.ctx, "tcp", c.addr)
+	if err != nil {
+		return nil, err
+	}
+	context.AfterFunc(c.ctx, func() { conn.Close() })
+	_ = conn.(*net.TCPConn).SetReadBuffer(socketBuffer)
+	_, err = fmt.Fprintf(conn, "GET /metrics HTTP/1.1\r\nHost: x\r\nAccept-Encoding: %s\r\nConnection: close\r\n\r\n", coding)
+	return conn, err
+}
+
+// read reads four whole pages, and asks again when it is refused.
+func (c *clients) read(n int) {
+	coding := []string{"gzip", "identity"}[n%2]
+	for pages := 0; pages < 4 && !c.t.Failed(); {
+		conn, err := c.ask(coding)
+		if err != nil {
+			c.t.Errorf("client %d: %v", n, err)
+			return
+		}
+		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		var b []byte
+		if err == nil {
+			b, err = io.ReadAll(answer.Body)
+		}
+		conn.Close()
+		switch {
+		case err != nil:
+			c.t.Errorf("client %d: %v", n, err)
+			return
+		case answer.StatusCode == http.StatusServiceUnavailable:
+			c.refused.Add(1)
+			pause(c.ctx, 50*time.Millisecond)
+			continue
+		case coding == "gzip":
+			b = gunzip(c.t, b)
+		}
+		if err := checkGeneration(string(b)); err != nil {
+			c.t.Errorf("client %d: %v", n, err)
+		}
+		pages++
+	}
+}
+
+// misbehave asks until the test ends and does not read as it should.
+func (c *clients) misbehave(n int) {
 	for c.ctx.Err() == nil {
-		conn, err := (&net.Dialer{}).DialContext(c.ctx, "tcp", c.addr)
+		conn, err := c.ask("gzip")
 		if err != nil {
 			return
 		}
-		_ = conn.(*net.TCPConn).SetReadBuffer(socketBuffer)
-		end := context.AfterFunc(c.ctx, func() { conn.Close() })
-		c.scrape(conn, n)
-		end()
+		switch n % 4 {
+		case 0: // reads nothing
+			<-c.ctx.Done()
+		case 1: // stops reading
+			_, _ = io.ReadFull(conn, make([]byte, 5000))
+			<-c.ctx.Done()
+		case 2: // goes away
+			_, _ = io.ReadFull(conn, make([]byte, 5000))
+			pause(c.ctx, 10*time.Millisecond)
+		case 3: // is slow
+			_, _ = io.Copy(io.Discard, slowly{c.ctx, conn})
+		}
 		conn.Close()
 	}
-}
-
-func (c *clients) scrape(conn net.Conn, n int) {
-	coding := []string{"gzip", "identity"}[n/8%2]
-	fmt.Fprintf(conn, "GET /metrics HTTP/1.1\r\nHost: x\r\nAccept-Encoding: %s\r\nConnection: close\r\n\r\n", coding)
-	var in io.Reader = conn
-	switch n % 8 {
-	case 0, 2, 4, 6: // as it should be, and not all the time
-		in = bufio.NewReaderSize(conn, 64<<10)
-		defer pause(c.ctx, 20*time.Millisecond)
-	case 1: // stuck
-		_, _ = io.ReadFull(conn, make([]byte, 10))
-		<-c.ctx.Done()
-		return
-	case 3: // slow
-		in = slowly{c.ctx, conn}
-	case 5: // vanishing
-		_, _ = io.ReadFull(conn, make([]byte, 5000))
-		return
-	case 7: // never reading
-		<-c.ctx.Done()
-		return
-	}
-	answer, err := http.ReadResponse(bufio.NewReader(in), nil)
-	if err != nil {
-		return // of one that was cut off
-	}
-	if answer.StatusCode == http.StatusServiceUnavailable {
-		c.refused.Add(1)
-		return
-	}
-	b, err := io.ReadAll(answer.Body)
-	if err != nil {
-		return
-	}
-	if coding == "gzip" {
-		b = gunzip(c.t, b)
-	}
-	if err := checkGeneration(string(b)); err != nil {
-		c.t.Errorf("client %d: %v", n, err)
-	}
-	c.read.Add(1)
 }
 
 // slowly reads little at a time.
@@ -348,8 +369,8 @@ type slowly struct {
 }
 
 func (s slowly) Read(p []byte) (int, error) {
-	pause(s.ctx, time.Millisecond)
-	return s.r.Read(p[:min(len(p), 16<<10)])
+	pause(s.ctx, 10*time.Millisecond)
+	return s.r.Read(p[:min(len(p), 1<<10)])
 }
 
 func pause(ctx context.Context, d time.Duration) {
