@@ -40,13 +40,18 @@ func (k Kind) String() string {
 
 // Fault is what goes wrong with a call. Faults other than Slow, Truncate,
 // Oversize and Garble keep it from being executed, unless Executed is set.
+// Refuse and Unsuccessful use up the nonce of the request, but for throttling
+// with Options.NonceAfterThrottle; the others that are not executed stand for
+// a request that never reached the gateway, and do not.
 type Fault struct {
 	Kind          Kind
 	Latency       time.Duration // before the call is executed or refused
 	Jitter        time.Duration // up to so much more, by the seed
 	Status        int           // default 400 for Refuse, by the code for well-known ones
 	Code, Message string
-	Executed      bool // the call is executed and its answer lost: for Reset, Hang, Gateway and Refuse
+	Executed      bool          // the call is executed and its answer lost: for Reset, Hang, Gateway, Refuse, Unsuccessful and Redirect
+	AnswerAfter   time.Duration // between the execution and the answer
+	ApplyAfter    time.Duration // the call is executed, but what it changes is changed so much later, if it is still possible then
 
 	Times int     // with SetFault: only so many calls; 0 means all
 	Rate  float64 // with SetFault: only this share of calls, by the seed; 0 means all
@@ -134,10 +139,24 @@ func (f *Fault) latency(call *Call) time.Duration {
 	return f.Latency + time.Duration(float64(f.Jitter)*call.roll("jitter"))
 }
 
+func (f *Fault) answerAfter() time.Duration {
+	if f == nil {
+		return 0
+	}
+	return f.AnswerAfter
+}
+
+func (f *Fault) applyAfter() time.Duration {
+	if f == nil {
+		return 0
+	}
+	return f.ApplyAfter
+}
+
 // instead returns the refusal of a call that a fault keeps from being
 // executed. What it says is not always sent, see distort.
 func (f *Fault) instead() *refusal {
-	if f == nil || f.Executed {
+	if f == nil || f.Executed || f.ApplyAfter > 0 {
 		return nil
 	}
 	switch f.Kind {
