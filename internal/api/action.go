@@ -2,7 +2,6 @@ package api
 
 import (
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -95,7 +94,8 @@ type Action struct {
 	// reads, and where there is none.
 	Confirm string
 
-	rule func(*values) // what the parameters must be together
+	reply reflect.Type
+	rule  func(*values) // what the parameters must be together
 }
 
 // Param returns the parameter of that wire name. For a list, "Tag.1.Key"
@@ -139,7 +139,7 @@ func (p *Param) index(name string) int {
 // act makes the row of request type Q. The methods that follow complete it.
 func act[Q interface{ reply() R }, R any](e Effect, ram string) *Action {
 	t := reflect.TypeFor[Q]()
-	return &Action{Name: t.Name(), Effect: e, Params: params(t), RAM: "alikafka:" + ram, Repeatable: true}
+	return &Action{Name: t.Name(), Effect: e, Params: params(t), RAM: "alikafka:" + ram, Repeatable: true, reply: reflect.TypeFor[R]()}
 }
 
 // inferred marks a RAM action that no document states for the row.
@@ -160,8 +160,7 @@ func (a *Action) needs(rule func(*values)) *Action { a.rule = rule; return a }
 // list is required, the first of them is.
 func params(t reflect.Type) []Param {
 	var ps []Param
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		tag, ok := f.Tag.Lookup("q")
 		if !ok {
 			continue
@@ -230,7 +229,7 @@ func parseTag(tag string) Param {
 		case "in":
 			p.In = strings.Split(value, "|")
 		case "months":
-			p.In = months
+			p.In = []string{"1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "24", "36"}
 		case "version":
 			p.form = &versionForm
 		case "range":
@@ -245,8 +244,7 @@ func parseTag(tag string) Param {
 	return p
 }
 
-var months = slices.Concat(strings.Fields("1 2 3 4 5 6 7 8 9 10 11 12"), []string{"24", "36"})
-
+// parseRange reads the bounds of "1..9"; an end that is left out is nil.
 func parseRange(s string) (from, to *int64) {
 	bound := func(s string) *int64 {
 		if s == "" {

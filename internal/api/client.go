@@ -10,11 +10,13 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"reflect"
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -70,7 +72,8 @@ type Attempt struct {
 type Client struct {
 	o       Options
 	http    *http.Client
-	replies sync.Pool // of *bytes.Buffer
+	fresh   *http.Client // for what changes something: a connection of its own for every request
+	replies sync.Pool    // of *bytes.Buffer
 }
 
 // NewClient returns a client. Endpoints must be https, or http on loopback.
@@ -93,15 +96,37 @@ func NewClient(o Options) (*Client, error) {
 		o.Observe = func(Attempt) {}
 	}
 	return &Client{
-		o: o,
-		http: &http.Client{
-			Transport: o.Transport,
-			// Parameters, and with them secrets, never travel on to where a
-			// reply points.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
+		o:       o,
+		http:    newHTTP(o.Transport),
+		fresh:   newHTTP(withoutReuse(o.Transport)),
 		replies: sync.Pool{New: func() any { return new(bytes.Buffer) }},
 	}, nil
+}
+
+func newHTTP(t http.RoundTripper) *http.Client {
+	return &http.Client{
+		Transport: t,
+		// Parameters, and with them secrets, never travel on to where a reply
+		// points.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// withoutReuse returns a transport that makes a connection for every request.
+// A request on a connection that was used before may meet its end, and can then
+// be neither sent again nor known to have been lost; Go's transport sends some
+// of them again by itself.
+func withoutReuse(t http.RoundTripper) http.RoundTripper {
+	reusing, ok := t.(*http.Transport)
+	if !ok {
+		return t
+	}
+	once := reusing.Clone()
+	once.DisableKeepAlives = true
+	once.ForceAttemptHTTP2 = false
+	once.Protocols = new(http.Protocols)
+	once.Protocols.SetHTTP1(true)
+	return once
 }
 
 func newTransport() *http.Transport {
@@ -162,10 +187,25 @@ type Raw struct {
 	Params   map[string]string
 }
 
-// Do makes a raw call and returns the body of a successful reply. Only
-// actions that the table lists as Read are retried after a failure; an answer
-// of flow control, after which nothing was executed, is retried for all.
+// row returns the action's row, nil where the table has none.
+func (r *Raw) row() *Action {
+	if r.Version != "" && r.Version != Version {
+		return nil
+	}
+	a, _ := Lookup(r.Action)
+	return a
+}
+
+// Do makes a raw call and returns the body of a successful reply. Parameters of
+// an action that the table lists are held to what it says. Only actions that
+// it lists as Read are retried after a failure; an answer of flow control,
+// after which nothing was executed, is retried for all.
 func (c *Client) Do(ctx context.Context, r Raw) ([]byte, error) {
+	if a := r.row(); a != nil {
+		if err := a.validate(r.Params); err != nil {
+			return nil, err
+		}
+	}
 	ps := make([]pair, 0, len(r.Params))
 	for name, value := range r.Params {
 		ps = append(ps, pair{name, value})
@@ -183,7 +223,8 @@ func (c *Client) Do(ctx context.Context, r Raw) ([]byte, error) {
 
 // Call makes one typed call. It waits for a slot of the rate limit in the
 // lane of ctx, and retries what may be retried until ctx ends. The error is
-// an *Error or a *ParamError.
+// an *Error, or one or several joined *ParamError; OutcomeOf tells what it
+// means for a call that changes something.
 func Call[R any](ctx context.Context, c *Client, q Request[R]) (R, error) {
 	var r R
 	v := reflect.ValueOf(q)
@@ -195,7 +236,7 @@ func Call[R any](ctx context.Context, c *Client, q Request[R]) (R, error) {
 	if err != nil {
 		return r, err
 	}
-	raw := Raw{Action: a.Name}
+	raw := Raw{Action: a.Name} // of this version
 	if f := v.FieldByName("RegionID"); f.IsValid() {
 		raw.RegionID = f.String()
 	}
@@ -211,7 +252,8 @@ func Call[R any](ctx context.Context, c *Client, q Request[R]) (R, error) {
 // call is a Raw with its parameters in the form that is signed.
 type call struct {
 	Raw
-	params []pair
+	params  []pair
+	mutates bool
 }
 
 // reader judges a reply and takes what it needs of it: the bytes are used
@@ -221,9 +263,10 @@ type reader func(status int, reply []byte) (envelope, *Error)
 // do runs the attempts of a call.
 func (c *Client) do(ctx context.Context, q call, read reader) error {
 	effect := Write // what the table does not know is not repeated
-	if a, ok := Lookup(q.Action); ok && (q.Version == "" || q.Version == Version) {
+	if a := q.row(); a != nil {
 		effect = a.Effect
 	}
+	q.mutates = effect != Read
 	lane := laneOf(ctx)
 	down := 0
 	for n := 1; ; n++ {
@@ -261,7 +304,10 @@ func retries(e Effect, err *Error) int {
 	case err.Code == CodeCanceled, err.Code == CodeTLS, err.Code == CodeRedirect, err.Code == CodeOversized:
 		return 0
 	case err.Code == CodeRefused, err.Code == CodeDNS:
-		return 2
+		if e == Read || err.unsent {
+			return 2
+		}
+		return 0
 	case e != Read:
 		return 0
 	case err.Class == Nonce, err.Code == CodeTimeout:
@@ -296,7 +342,7 @@ func (c *Client) attempt(ctx context.Context, q call, at *Attempt, read reader) 
 	sent, waited, err := c.slot(ctx, q.Action, q.RegionID, at.Lane)
 	at.Waited = waited
 	if err != nil {
-		return &Error{Class: Network, Code: CodeCanceled, cause: err, Message: "while waiting for the rate limit"}
+		return &Error{Class: Network, Code: CodeCanceled, cause: err, unsent: true, Message: "while waiting for the rate limit"}
 	}
 	throttled := false
 	defer func() { c.o.Limiter.Done(q.Action, q.RegionID, sent, throttled) }()
@@ -304,16 +350,16 @@ func (c *Client) attempt(ctx context.Context, q call, at *Attempt, read reader) 
 	defer cancel()
 	key, err := c.o.Credentials.Key(ctx)
 	if err != nil {
-		return &Error{Class: Auth, Code: CodeCredentials, Message: shorten(err.Error()), cause: err}
+		return &Error{Class: Auth, Code: CodeCredentials, Message: shorten(err.Error()), cause: err, unsent: true}
 	}
 	req, err := c.request(ctx, q, key)
 	if err != nil {
-		return &Error{Class: Invalid, Code: "InvalidParameter", Message: err.Error(), cause: err}
+		return &Error{Class: Invalid, Code: "InvalidParameter", Message: err.Error(), cause: err, unsent: true}
 	}
 	reply := c.replies.Get().(*bytes.Buffer)
 	defer c.release(reply)
 	start := time.Now()
-	status, failure := c.roundTrip(req, reply)
+	status, failure := c.roundTrip(q, req, reply)
 	at.Took = time.Since(start)
 	if failure != nil {
 		return failure
@@ -321,7 +367,9 @@ func (c *Client) attempt(ctx context.Context, q call, at *Attempt, read reader) 
 	env, failure := read(status, reply.Bytes())
 	at.RequestID = env.RequestID
 	if failure != nil {
-		failure.Message = scrub(failure.Message, key)
+		if failure.said != "" { // in full: a secret may lie where the words are cut off
+			failure.Message, failure.said = shorten(q.scrub(failure.said, key)), ""
+		}
 		throttled = failure.Class == Throttled
 		return failure
 	}
@@ -361,6 +409,9 @@ func (c *Client) request(ctx context.Context, q call, key Key) (*http.Request, e
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("User-Agent", c.o.UserAgent)
+	if q.mutates {
+		req.GetBody = nil // so that no transport can send it twice
+	}
 	return req, nil
 }
 
@@ -381,10 +432,21 @@ func (c *Client) release(reply *bytes.Buffer) {
 }
 
 // roundTrip sends req and reads the reply, bounded.
-func (c *Client) roundTrip(req *http.Request, reply *bytes.Buffer) (status int, failure *Error) {
-	resp, err := c.http.Do(req)
+func (c *Client) roundTrip(q call, req *http.Request, reply *bytes.Buffer) (status int, failure *Error) {
+	client := c.http
+	var connected atomic.Bool
+	if q.mutates {
+		client = c.fresh
+		trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }}
+		req = req.WithContext(httptrace.WithClientTrace(req.Context(), trace))
+	}
+	resp, err := client.Do(req)
 	if err != nil {
-		return 0, networkError(req.Context(), err)
+		failure := networkError(req.Context(), err)
+		if _, traced := client.Transport.(*http.Transport); traced && q.mutates {
+			failure.unsent = !connected.Load()
+		}
+		return 0, failure
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
@@ -407,12 +469,20 @@ func (c *Client) roundTrip(req *http.Request, reply *bytes.Buffer) (status int, 
 	return resp.StatusCode, nil
 }
 
-// scrub removes the key's secrets from the cloud's words, should it ever
-// repeat them.
-func scrub(message string, key Key) string {
-	for _, s := range []secret.String{key.Secret, key.Token} {
-		if v := s.Reveal(); v != "" {
-			message = strings.ReplaceAll(message, v, secret.Redacted)
+// scrub removes the key's secrets and those among the parameters from the
+// cloud's words, should it ever repeat them.
+func (q *call) scrub(message string, key Key) string {
+	secrets := []string{key.Secret.Reveal(), key.Token.Reveal()}
+	if a := q.row(); a != nil {
+		for _, p := range q.params {
+			if known := a.param(p.name); known != nil && known.Secret {
+				secrets = append(secrets, p.value)
+			}
+		}
+	}
+	for _, s := range secrets {
+		if s != "" {
+			message = strings.ReplaceAll(message, s, secret.Redacted)
 		}
 	}
 	return message

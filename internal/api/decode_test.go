@@ -3,8 +3,6 @@ package api_test
 import (
 	"encoding/json"
 	"errors"
-	"os"
-	"reflect"
 	"strings"
 	"testing"
 
@@ -13,25 +11,13 @@ import (
 	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
 )
 
-type sample struct {
-	JSON     json.RawMessage `json:"json"`
-	JSONWire json.RawMessage `json:"json_wire"`
-	XML      string          `json:"xml"`
-	Params   []struct {
-		Name     string
-		Required bool
-	}
-}
-
-func p[T any](v T) *T { return &v }
-
 // documented is what the sample replies of the documents say.
 var documented = map[string]any{
 	"GetInstanceList": &api.InstanceList{Instances: []api.Instance{{
 		InstanceID: "alikafka_pre-cn-mp919o4v****", Name: "alikafka_post-cn-mp91gnw0p***", RegionID: "cn-hangzhou",
 		ZoneID: "zonei", VpcID: "vpc-bp1ojac7bv448nifjl***", VSwitchID: "vsw-bp1fvuw0ljd7vzmo3d***", SecurityGroup: "sg-bp13wfx7kz9pkowc***",
-		ServiceStatus: p[int64](5), SpecType: "professional", DeployType: p[int64](5), PaidType: p[int64](1), DiskType: p[int64](1),
-		DiskSize: p[int64](3600), IoMax: p[int64](20), EipMax: p[int64](20), MsgRetain: p[int64](72), TopicNumLimit: p[int64](180),
+		ServiceStatus: new(int64(5)), SpecType: "professional", DeployType: new(int64(5)), PaidType: new(int64(1)), DiskType: new(int64(1)),
+		DiskSize: new(int64(3600)), IoMax: new(int64(20)), EipMax: new(int64(20)), MsgRetain: new(int64(72)), TopicNumLimit: new(int64(180)),
 		CreateTime: 1577961819000, ExpiredTime: 1893581018000,
 		EndPoint:           "192.168.0.XX:9092,192.168.0.XX:9092,192.168.0.XX:9092",
 		SslEndPoint:        "192.0.2.XX:9093,198.51.100.XX:9093,203.0.113.XX:9093",
@@ -51,8 +37,8 @@ var documented = map[string]any{
 		ConsumerID: "kafka-test", InstanceID: "alikafka_post-cn-v0h18sav****", Remark: "test", RegionID: "cn-hangzhou",
 		Tags: []api.Tag{{Key: "test", Value: "test"}},
 	}}},
-	"GetTopicList": &api.TopicList{CurrentPage: 1, PageSize: 10, Total: p(1), Topics: []api.Topic{{
-		Topic: "topic_name", InstanceID: "alikafka_pre-cn-0pp1954n****", RegionID: "cn-hangzhou", Status: p[int64](0), StatusName: "服务中",
+	"GetTopicList": &api.TopicList{CurrentPage: 1, PageSize: 10, Total: new(1), Topics: []api.Topic{{
+		Topic: "topic_name", InstanceID: "alikafka_pre-cn-0pp1954n****", RegionID: "cn-hangzhou", Status: new(int64(0)), StatusName: "服务中",
 		PartitionNum: 6, Remark: "test", CreateTime: 1576563109000, Tags: []api.Tag{{Key: "Test", Value: "Test"}},
 	}}},
 	"ListTagResources": &api.ResourceTags{NextToken: "caeba0bbb2be03f84eb48b699f0a4883", Tags: []api.ResourceTag{{
@@ -74,17 +60,12 @@ func domains(suffix, port string) string {
 
 func TestDocumentedSamplesDecodeToTheDocumentedValues(t *testing.T) {
 	t.Parallel()
-	samples := readJSON[map[string]sample](t, "samples.json")
+	refs := references(t)
 	for action, want := range documented {
-		for form, body := range map[string]string{
-			"JSON": string(samples[action].JSON), "JSON as the service sends it": string(samples[action].JSONWire), "XML": samples[action].XML,
-		} {
-			if body == "" {
-				continue
-			}
+		for form, body := range refs[action].replies() {
 			t.Run(action+" "+form, func(t *testing.T) {
 				t.Parallel()
-				got := reflect.New(reflect.TypeOf(want).Elem()).Interface()
+				got := api.ReplyForTest(action)
 				if err := api.DecodeForTest(200, []byte(body), got); err != nil {
 					t.Fatal(err)
 				}
@@ -100,44 +81,6 @@ func TestDocumentedSamplesDecodeToTheDocumentedValues(t *testing.T) {
 				}
 			})
 		}
-	}
-}
-
-func TestDocumentedStatusAndProgressDecode(t *testing.T) {
-	t.Parallel()
-	samples := readJSON[map[string]sample](t, "samples.json")
-	var status api.TopicStatus
-	if err := api.DecodeForTest(200, samples["GetTopicStatus"].JSON, &status); err != nil {
-		t.Fatal(err)
-	}
-	s := status.TopicStatus
-	if s.TotalCount != 423 || s.LastTimeStamp != 1566470063575 || len(s.Offsets) != 1 || s.Offsets[0].MaxOffset != 76 || s.Offsets[0].Topic != "testkafka" {
-		t.Errorf("strings for numbers: got %+v", s)
-	}
-	if err := api.DecodeForTest(200, []byte(samples["GetTopicStatus"].XML), &status); err != nil {
-		t.Fatal(err)
-	}
-	if n := len(status.TopicStatus.Offsets); n != 12 {
-		t.Errorf("XML of 12 partitions decodes to %d", n)
-	}
-	for form, body := range map[string]string{"JSON": string(samples["GetConsumerProgress"].JSON), "XML": samples["GetConsumerProgress"].XML} {
-		var progress api.ConsumerProgress
-		if err := api.DecodeForTest(200, []byte(body), &progress); err != nil {
-			t.Fatal(err)
-		}
-		want := api.TopicProgress{Topic: "kafka_test", LastTimestamp: 1566874931671, Offsets: []api.ConsumerOffsets{{
-			ConsumerOffset: 9, BrokerOffset: 9, LastTimestamp: 1566874931671,
-		}}}
-		if d := cmp.Diff([]api.TopicProgress{want}, progress.Progress.Topics); d != "" {
-			t.Errorf("%s (-want +got):\n%s", form, d)
-		}
-	}
-	var quota api.Quota
-	if err := api.DecodeForTest(200, samples["GetQuotaTip"].JSON, &quota); err != nil {
-		t.Fatal(err)
-	}
-	if q := quota.QuotaData; *q.PartitionQuota != 1100 || *q.GroupLeft != 50 {
-		t.Errorf("quota: %+v", q)
 	}
 }
 
@@ -261,24 +204,15 @@ func TestClassOfEveryDocumentedCode(t *testing.T) {
 }
 
 func FuzzReply(f *testing.F) {
-	b, err := os.ReadFile("testdata/samples.json")
-	if err != nil {
-		f.Fatal(err)
+	refs := references(f)
+	for _, ref := range refs {
+		for _, body := range ref.replies() {
+			f.Add([]byte(body))
+		}
 	}
-	var samples map[string]sample
-	if err := json.Unmarshal(b, &samples); err != nil {
-		f.Fatal(err)
-	}
-	for _, s := range samples {
-		f.Add([]byte(s.JSON))
-		f.Add([]byte(s.JSONWire))
-		f.Add([]byte(s.XML))
-	}
-	f.Fuzz(func(t *testing.T, body []byte) {
-		for _, into := range []any{
-			new(api.InstanceList), new(api.InstanceIDs), new(api.AllowedIPs), new(api.Quota), new(api.TopicList), new(api.TopicStatus),
-			new(api.ConsumerList), new(api.ConsumerProgress), new(api.ResourceTags), new(api.SaslUsers), new(api.ACLs),
-		} {
+	f.Fuzz(func(_ *testing.T, body []byte) {
+		for _, a := range api.Actions() {
+			into := api.ReplyForTest(a.Name)
 			_ = api.DecodeForTest(200, body, into)
 			if l, ok := into.(*api.InstanceList); ok {
 				for i := range l.Instances {

@@ -65,7 +65,7 @@ func appendJSON(ps []pair, name string, f reflect.Value) ([]pair, error) {
 }
 
 // appendParam appends the pairs of one field: a value, or the elements of a
-// list as name.1, name.2, …
+// list, numbered from 1.
 func appendParam(ps []pair, name string, f reflect.Value) ([]pair, error) {
 	if f.Kind() != reflect.Slice {
 		s, err := scalar(f)
@@ -104,8 +104,9 @@ func scalar(f reflect.Value) (string, error) {
 		return strconv.FormatInt(f.Int(), 10), nil
 	case reflect.Bool:
 		return strconv.FormatBool(f.Bool()), nil
+	default:
 	}
-	if s, ok := f.Interface().(secret.String); ok {
+	if s, ok := reflect.TypeAssert[secret.String](f); ok {
 		return s.Reveal(), nil
 	}
 	return "", fmt.Errorf("parameters of kind %s cannot be sent", f.Kind())

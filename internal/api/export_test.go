@@ -54,6 +54,24 @@ func EncodeForTest(q any) (map[string]string, error) {
 	return m, err
 }
 
+// WireForTest returns the parameters of a request as they would be sent, not
+// judged.
+func WireForTest(q any) (map[string]string, error) {
+	a, _ := Lookup(reflect.TypeOf(q).Name())
+	ps, err := a.encode(q)
+	m := map[string]string{}
+	for _, p := range ps {
+		m[p.name] = p.value
+	}
+	return m, err
+}
+
+// ReplyForTest returns a pointer to a zero reply of an action.
+func ReplyForTest(action string) any {
+	a, _ := Lookup(action)
+	return reflect.New(a.reply).Interface()
+}
+
 // FormForTest signs params and returns the form that would be sent.
 func FormForTest(params map[string]string, key string) string {
 	var ps []pair

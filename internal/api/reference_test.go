@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -35,11 +36,29 @@ type reference struct {
 		MaxLength  int   `json:"max_length"`
 	}
 	KeysInJSON       []string `json:"keys_in_json"`
+	Fields           []string // of the reply, in the shape that the service sends
 	Request          string
 	RequestCorrected string          `json:"request_corrected"`
 	ReplyJSON        json.RawMessage `json:"reply_json"`
 	ReplyJSONWire    json.RawMessage `json:"reply_json_wire"`
 	ReplyXML         string          `json:"reply_xml"`
+}
+
+// references returns the reference by action.
+func references(t testing.TB) map[string]reference {
+	t.Helper()
+	m := map[string]reference{}
+	for _, ref := range readJSON[[]reference](t, "reference.json") {
+		m[ref.Name] = ref
+	}
+	return m
+}
+
+// replies returns the sample replies by form.
+func (r reference) replies() map[string]string {
+	m := map[string]string{"JSON": string(r.ReplyJSON), "JSON as the service sends it": string(r.ReplyJSONWire), "XML": r.ReplyXML}
+	maps.DeleteFunc(m, func(_, body string) bool { return body == "" || body == "null" })
+	return m
 }
 
 // exceptions are the places where the table says something else than the
@@ -161,7 +180,7 @@ func compareParams(differ func(string, ...any), a *api.Action, ref reference) {
 }
 
 // effect is the worst of the documented kinds of effect.
-func (r *reference) effect() api.Effect {
+func (r reference) effect() api.Effect {
 	kinds := map[string]api.Effect{
 		"": api.Read, "create": api.Write, "label": api.Write, "capacity": api.Write, "config": api.Write,
 		"security": api.Secure, "destructive": api.Destroy, "billing": api.Bill,

@@ -115,21 +115,14 @@ func start(v *values) {
 	instanceConfig(v)
 }
 
-var configKeys = func() []Param {
-	hours, _ := parseRange("24..480")
-	_, mostHours := parseRange("24..480")
-	bytes, mostBytes := parseRange("1048576..10485760")
-	return []Param{
-		{Name: "enable.acl", Type: "boolean"},
-		{Name: "enable.vpc_sasl_ssl", Type: "boolean"},
-		{Name: "kafka.log.retention.hours", Type: "integer", Min: hours, Max: mostHours},
-		{Name: "kafka.message.max.bytes", Type: "integer", Min: bytes, Max: mostBytes},
-	}
-}()
-
 // instanceConfig judges Config of the actions that configure an instance.
 func instanceConfig(v *values) {
-	config := v.object("Config", configKeys)
+	config := v.object("Config", []Param{
+		{Name: "enable.acl", Type: "boolean"},
+		{Name: "enable.vpc_sasl_ssl", Type: "boolean"},
+		number("kafka.log.retention.hours", 24, 480),
+		number("kafka.message.max.bytes", 1<<20, 10<<20),
+	})
 	if config["enable.vpc_sasl_ssl"] == "true" && config["enable.acl"] == "false" {
 		v.bad("Config", "key enable.vpc_sasl_ssl needs enable.acl")
 	}
@@ -177,9 +170,9 @@ func createTopic(v *values) {
 			}
 		}
 	}
-	least, most := parseRange("1..3")
-	config := v.object("Config", []Param{{Name: "replications", Type: "integer", Min: least, Max: most}})
-	replicas, are := *most, "at most "
+	const most = 3
+	config := v.object("Config", []Param{number("replications", 1, most)})
+	replicas, are := int64(most), "at most "
 	if n := v.integer("ReplicationFactor"); n > 0 {
 		replicas, are = n, ""
 	}
@@ -193,14 +186,12 @@ func createTopic(v *values) {
 
 // updateTopicConfig judges the value by its key.
 func updateTopicConfig(v *values) {
-	p := Param{Type: "integer"}
+	p := Param{Type: "integer", Min: new(int64(1))}
 	switch v.params["Config"] {
 	case "replications":
-		p.Min, p.Max = parseRange("1..3")
+		p = number("", 1, 3)
 	case "message.timestamp.type":
 		p = Param{Type: "string", In: []string{"CreateTime", "LogAppendTime"}}
-	default:
-		p.Min, _ = parseRange("1..")
 	}
 	for _, reason := range p.faults(v.params["Value"]) {
 		v.bad("Value", "%s where Config is %s", reason, v.params["Config"])
@@ -246,12 +237,12 @@ func resetOffset(v *values) {
 	}
 }
 
-// networkOf says which whitelist each port belongs to.
-var networkOf = map[string]string{"9092/9092": "vpc", "9093/9093": "internet", "9094/9094": "vpc", "9095/9095": "vpc"}
-
 func updateAllowedIP(v *values) {
-	port := v.params["PortRange"]
-	if network := networkOf[port]; network != v.params["AllowedListType"] {
+	network, port := "vpc", v.params["PortRange"]
+	if port == "9093/9093" {
+		network = "internet"
+	}
+	if network != v.params["AllowedListType"] {
 		v.bad("AllowedListType", "must be %s for port range %s", network, port)
 	}
 	entries := strings.Split(v.params["AllowedListIp"], ",")
@@ -340,6 +331,10 @@ func clientIP(v *values) {
 			v.bad(name, "is required where Type is %s", kind)
 		}
 	}
+}
+
+func number(name string, least, most int64) Param {
+	return Param{Name: name, Type: "integer", Min: &least, Max: &most}
 }
 
 // integer returns the number of a parameter that was found to be one, 0 where
