@@ -157,8 +157,8 @@ func (c *Cloud) grow(in *instance, t *topic, n int, now time.Duration) {
 func (c *Cloud) SetMembers(ref Ref, n int) error {
 	return c.edit(ref, func(_ *account, in *instance) error {
 		g := in.byGroup[ref.Group]
-		if g == nil {
-			return fmt.Errorf("%w: consumer group %s", ErrNotFound, ref.Group)
+		if g == nil || n < 0 {
+			return fmt.Errorf("%w: consumer group %s, %d members", ErrNotFound, ref.Group, n)
 		}
 		reason := "member joined the group"
 		if n < len(g.clients) {

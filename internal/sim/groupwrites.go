@@ -3,6 +3,7 @@ package sim
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -130,7 +131,10 @@ func (a *args) offsetsAt() func(t *topic, p int) (int64, bool) {
 
 // givenOffsets returns the offsets that the call lists, of one topic.
 func (a *args) givenOffsets(topics []*topic) func(t *topic, p int) (int64, bool) {
-	var entries []struct{ Partition, Offset json.RawMessage }
+	var entries []struct {
+		Partition json.RawMessage `json:"Partition"`
+		Offset    json.RawMessage `json:"Offset"`
+	}
 	err := json.Unmarshal([]byte(a.text("Offsets")), &entries)
 	if err != nil || len(entries) == 0 {
 		a.fail(invalid("Offsets"))
@@ -175,7 +179,7 @@ func (g *group) subscription(t *topic) *subscription {
 // subscribe gives a group offsets of a topic that it has not read.
 func (g *group) subscribe(t *topic) *subscription {
 	s := &subscription{Subscription: Subscription{Topic: t.Name, Delay: 200 * time.Millisecond}, topic: t, bends: make(map[int]*bend)}
-	g.subscriptions = append(g.subscriptions[:len(g.subscriptions):len(g.subscriptions)], s)
+	g.subscriptions = append(slices.Clip(g.subscriptions), s)
 	return s
 }
 

@@ -178,6 +178,15 @@ func (c *Cloud) SetLimit(action string, qps float64) {
 	}
 }
 
+// current returns the limits as they are now.
+func (l *limiter) current() Limits {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.limits
+	now.Actions = maps.Clone(now.Actions)
+	return now
+}
+
 // SetSourceLimit changes the limit per source address at run time, in calls
 // per second over everything. Zero refuses every call, negative lifts it.
 func (c *Cloud) SetSourceLimit(qps float64) {
