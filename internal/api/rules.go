@@ -152,9 +152,6 @@ func (v *values) object(name string, keys []Param) map[string]string {
 			v.bad(name, "has a key that is not known: %q%s", key, DidYouMean(key, names))
 			continue
 		}
-		if object[key] == "" {
-			v.bad(name, "key %s must not be empty", key)
-		}
 		for _, reason := range keys[i].faults(object[key]) {
 			v.bad(name, "key %s %s", key, reason)
 		}

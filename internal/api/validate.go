@@ -92,12 +92,10 @@ func (v *values) unknown(name string) {
 // faults returns what is wrong with a value of the parameter.
 func (p *Param) faults(value string) (reasons []string) {
 	if value == "" {
-		if p.Required && !p.blank {
-			return []string{"must not be empty"}
-		}
-		if p.Type == "string" && p.In == nil {
+		if p.Type == "string" && p.In == nil && (p.blank || !p.Required) {
 			return nil
 		}
+		return []string{"must not be empty"}
 	}
 	wrong := func(format string, args ...any) {
 		reasons = append(reasons, fmt.Sprintf(format, args...)+p.not(value))
@@ -163,6 +161,26 @@ func (p *Param) bounds() string {
 	return fmt.Sprintf("from %d to %d", *p.Min, *p.Max)
 }
 
+func jsonName(k reflect.Kind) string {
+	switch k {
+	case reflect.Map, reflect.Struct:
+		return "object"
+	case reflect.Slice:
+		return "array"
+	case reflect.String:
+		return "string"
+	default:
+		return "number"
+	}
+}
+
+func article(noun string) string {
+	if noun[0] == 'a' || noun[0] == 'o' {
+		return "an " + noun
+	}
+	return "a " + noun
+}
+
 // form is what a text must look like.
 type form struct {
 	pattern *regexp.Regexp
@@ -191,9 +209,10 @@ func decodeStrict(text string, into any) error {
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		where := ""
 		if wrong.Field != "" {
-			where = " at " + wrong.Field
+			where = " as " + wrong.Field
 		}
-		return fmt.Errorf("must not hold a %s%s", wrong.Value, where)
+		got, _, _ := strings.Cut(wrong.Value, " ") // "number 1.5"
+		return fmt.Errorf("must hold %s%s, not %s", article(jsonName(wrong.Type.Kind())), where, article(got))
 	}
 	return errors.New("must be JSON")
 }
