@@ -126,6 +126,9 @@ func withoutReuse(t http.RoundTripper) http.RoundTripper {
 	once.ForceAttemptHTTP2 = false
 	once.Protocols = new(http.Protocols)
 	once.Protocols.SetHTTP1(true)
+	if once.TLSClientConfig != nil {
+		once.TLSClientConfig.NextProtos = nil // it may have been told of HTTP/2
+	}
 	return once
 }
 
