@@ -44,6 +44,7 @@ type product struct {
 type operation struct {
 	do     func(*Call, *reply) *refusal
 	bare   bool   // answers without Code, Message and Success
+	counts bool   // Success is a number, which is all that the SDKs accept there
 	writes bool   // runs alone, and changes the state in Call.apply
 	newer  bool   // the 2022 reference does not know it
 	empty  string // required parameter that may be there without a value
@@ -146,7 +147,11 @@ func (c *Call) answer(w *reply) *refusal {
 	w.text("RequestId", c.ID)
 	if !c.operation.bare {
 		w.num("Code", http.StatusOK)
-		w.flag("Success", true)
+		if c.operation.counts {
+			w.num("Success", 1)
+		} else {
+			w.flag("Success", true)
+		}
 		w.text("Message", "operation success.")
 	}
 	if no := c.operation.do(c, w); no != nil {

@@ -113,7 +113,9 @@ func writeNewer(w *reply, in *instance) {
 	w.num("ReservedSubscribeCapacity", in.ReservedSubscribe)
 	w.text("ResourceGroupId", in.ResourceGroupID)
 	w.text("Series", in.Series)
-	w.text("StandardZoneId", in.RegionID+"-"+in.zone())
+	if in.ZoneID != "" {
+		w.text("StandardZoneId", in.RegionID+"-"+strings.TrimPrefix(in.ZoneID, "zone"))
+	}
 	if in.VpcID != "" {
 		w.text("SaslEndPoint", in.addresses(false, 9094))
 		w.text("VpcSaslEndPoint", in.addresses(false, 9095))

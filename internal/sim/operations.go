@@ -29,7 +29,7 @@ var kafka = product{
 		"StopInstance":                {do: stopInstance, writes: true, newer: true},
 		"ReopenInstance":              {do: reopenInstance, writes: true, newer: true},
 		"FailoverTest":                {do: failoverTest, writes: true, newer: true},
-		"ChangeResourceGroup":         {do: changeResourceGroup, writes: true, newer: true},
+		"ChangeResourceGroup":         {do: changeResourceGroup, writes: true, newer: true, counts: true},
 		"GetInstanceList":             {do: getInstanceList},
 		"GetAllInstanceIdList":        {do: getAllInstanceIDList},
 		"GetQuotaTip":                 {do: getQuotaTip, newer: true},
