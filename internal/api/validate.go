@@ -189,7 +189,7 @@ type form struct {
 
 var (
 	nameForm    = form{regexp.MustCompile(`^[A-Za-z0-9_-]*$`), "may consist of letters, digits, - and _ only"}
-	versionForm = form{regexp.MustCompile(`^[0-9]+(\.[0-9]+)+$`), "must be a version such as 2.2.0"}
+	versionForm = form{regexp.MustCompile(`^\d+(\.\d+)+$`), "must be a version such as 2.2.0"}
 )
 
 // decodeStrict decodes JSON that holds nothing but what into has a place for.
