@@ -84,6 +84,14 @@ func (t *topic) wallTime(at time.Duration) time.Duration {
 	return at
 }
 
+// later adds a span to a time, not counting when nothing was produced.
+func (t *topic) later(at, span time.Duration) time.Duration {
+	if len(t.gaps) == 0 || span == 0 {
+		return at + span
+	}
+	return t.wallTime(t.busyUntil(at) + span)
+}
+
 // cutOff makes a group stand still, without members, until letIn. A group
 // that stood still anyway goes on to do so then.
 func (g *group) cutOff(why cut, now time.Duration) {

@@ -293,7 +293,7 @@ func (g *group) position(s *subscription, p int, now time.Duration) time.Duratio
 		place -= g.Scene.behind(at)
 	}
 	if o := s.bends[p]; o != nil && now >= o.since {
-		bent := o.place + time.Duration(o.speed*float64(max(at, o.from)-o.from))
+		bent := s.topic.later(o.place, time.Duration(o.speed*float64(max(at, o.from)-o.from)))
 		switch {
 		case o.ahead:
 			return max(place, bent)
