@@ -230,26 +230,32 @@ func (c *Client) Do(ctx context.Context, r Raw) ([]byte, error) {
 // means for a call that changes something.
 func Call[R any](ctx context.Context, c *Client, q Request[R]) (R, error) {
 	var r R
+	err := c.typed(ctx, q, func() any {
+		r = *new(R)
+		return &r
+	})
+	return r, err
+}
+
+// typed makes the call of a request struct. fresh returns a pointer to a zero
+// reply for each attempt that is answered.
+func (c *Client) typed(ctx context.Context, q any, fresh func() any) error {
 	v := reflect.ValueOf(q)
 	a, ok := Lookup(v.Type().Name())
 	if !ok {
-		return r, fmt.Errorf("api: %T is not in the table", q)
+		return fmt.Errorf("api: %T is not in the table", q)
 	}
 	ps, err := a.wire(q)
 	if err != nil {
-		return r, err
+		return err
 	}
 	raw := Raw{Action: a.Name} // of this version
 	if f := v.FieldByName("RegionID"); f.IsValid() {
 		raw.RegionID = f.String()
 	}
-	err = c.do(ctx, call{Raw: raw, params: ps}, func(status int, reply []byte) (envelope, *Error) {
-		var fresh R
-		env, failure := decode(status, reply, &fresh)
-		r = fresh
-		return env, failure
+	return c.do(ctx, call{Raw: raw, params: ps}, func(status int, reply []byte) (envelope, *Error) {
+		return decode(status, reply, fresh())
 	})
-	return r, err
 }
 
 // call is a Raw with its parameters in the form that is signed.

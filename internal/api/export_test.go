@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"reflect"
 
@@ -64,6 +65,11 @@ func WireForTest(q any) (map[string]string, error) {
 		m[p.name] = p.value
 	}
 	return m, err
+}
+
+// CallForTest makes the call of a request whose type is not known.
+func CallForTest(ctx context.Context, c *Client, q any) error {
+	return c.typed(ctx, q, func() any { return ReplyForTest(reflect.TypeOf(q).Name()) })
 }
 
 // ReplyForTest returns a pointer to a zero reply of an action.
