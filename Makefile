@@ -24,12 +24,14 @@ PLATFORMS ?= linux/amd64 linux/arm64
 FUZZTIME  ?= 30s
 COUNT     ?= 6
 BASE      ?= HEAD~1
+SERIES    ?= 10000,100000,1000000
+PARTS     ?= reply,scrape,memory,readers,footprint
 IMAGE     ?= alikafka-exporter:$(VERSION)
 
-.PHONY: help build test setup vet race unit simulated e2e lint fmt fuzz bench bench-diff golden demo tools dist image image-test clean
+.PHONY: help build test setup vet race unit simulated e2e lint fmt fuzz bench bench-packages bench-exporter bench-diff golden demo tools dist image image-test clean
 
 help: ## this list
-	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 build: ## bin/alikafka-exporter, static
 	@mkdir -p bin
@@ -68,8 +70,14 @@ fmt: ## formats the code
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	@GO=$(GO) FUZZTIME=$(FUZZTIME) test/fuzz
 
-bench: ## benchmarks, COUNT (6) times, on one core; BENCH=regexp
+bench: bench-packages bench-exporter ## both of the following
+
+bench-packages: ## benchmarks of packages, COUNT (6) times, on one core; BENCH=regexp
 	$(GO) test -run '^$$' -bench '$(or $(BENCH),.)' -benchmem -cpu 1 -count $(COUNT) $(PKG)
+
+bench-exporter: build ## the program against its references at SERIES (10000,100000,1000000); what docs/performance.md shows
+	@tools/build.sh prometheus
+	cd test/bench && $(GO) run . -series $(SERIES) -parts $(PARTS)
 
 bench-diff: ## compares the benchmarks with those of BASE (HEAD~1)
 	@tools/build.sh benchstat

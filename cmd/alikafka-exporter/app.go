@@ -44,6 +44,7 @@ type app struct {
 
 	current   atomic.Pointer[life]
 	reloading sync.Mutex // one reload at a time; guards stopped
+	late      []*life    // that a reload did not wait for to the end
 	stopped   bool
 }
 
@@ -108,7 +109,10 @@ func (a *app) run(ctx context.Context) error {
 	a.reloading.Lock()
 	defer a.reloading.Unlock()
 	a.stopped = true
-	return errors.Join(err, a.current.Load().stop())
+	for _, l := range append(a.late, a.current.Load()) {
+		err = errors.Join(err, l.stop())
+	}
+	return err
 }
 
 // server returns a server with the time limits of the telemetry listener.
@@ -187,7 +191,9 @@ func (a *app) reload(ctx context.Context) error {
 	a.current.Load().start(ctx, a.log)
 	if err := old.stop(); err != nil {
 		a.log.Warn("old configuration", "err", err)
+		a.late = append(a.late, old)
 	}
+	a.current.Load().collector.Forget(old.collector)
 	for name := range old.limiters {
 		if a.current.Load().limiters[name] == nil {
 			a.metrics.Forget(name)

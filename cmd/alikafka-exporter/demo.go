@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -27,6 +28,9 @@ func (p *program) addDemo() {
 	f.add(cmd)
 	p.addVersion(cmd)
 	p.commands[cmd.FullCommand()] = func(ctx context.Context) error {
+		if *flags.toolkit.WebSystemdSocket {
+			return usageError{errors.New("--web.systemd-socket: not for the demo, which prints its own addresses")}
+		}
 		o := f.options()
 		o.Keys = map[string]string{simKeyID: simKeySecret}
 		cloud, err := newCloudServer(ctx, o, listen)

@@ -353,13 +353,11 @@ func (c *Client) attempt(ctx context.Context, q call, at *Attempt, read reader) 
 	if err != nil {
 		return &Error{Class: Network, Code: CodeCanceled, cause: err, unsent: true, Message: "while waiting for the rate limit"}
 	}
-	throttled := false
-	defer func() { c.o.Limiter.Done(q.Action, q.RegionID, sent, throttled) }()
 	ctx, cancel := context.WithTimeout(ctx, c.o.Timeout)
 	defer cancel()
 	key, err := c.o.Credentials.Key(ctx)
 	if err != nil {
-		return &Error{Class: Auth, Code: CodeCredentials, Message: shorten(err.Error()), cause: err, unsent: true}
+		return credentialsError(ctx, err)
 	}
 	req, err := c.request(ctx, q, key)
 	if err != nil {
@@ -373,16 +371,25 @@ func (c *Client) attempt(ctx context.Context, q call, at *Attempt, read reader) 
 	if failure != nil {
 		return failure
 	}
+	note(ctx, Times{Sent: start, Answered: start.Add(at.Took)})
 	env, failure := read(status, reply.Bytes())
 	at.RequestID = env.RequestID
-	if failure != nil {
-		if failure.said != "" { // in full: a secret may lie where the words are cut off
-			failure.Message, failure.said = shorten(q.scrub(failure.said, key)), ""
-		}
-		throttled = failure.Class == Throttled
-		return failure
+	if failure != nil && failure.said != "" { // in full: a secret may lie where the words are cut off
+		failure.Message, failure.said = shorten(q.scrub(failure.said, key)), ""
 	}
-	return nil
+	// Only an answer says something of the limit.
+	c.o.Limiter.Done(q.Action, q.RegionID, sent, failure != nil && failure.Class == Throttled)
+	return failure
+}
+
+// credentialsError is a call that could not be signed. Nothing was sent.
+func credentialsError(ctx context.Context, err error) *Error {
+	if ctx.Err() != nil {
+		e := networkError(ctx, ctx.Err())
+		e.unsent = true
+		return e
+	}
+	return &Error{Class: Auth, Code: CodeCredentials, Message: shorten(err.Error()), cause: err, unsent: true}
 }
 
 // request builds the signed request. Every attempt has its own nonce and

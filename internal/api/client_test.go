@@ -74,10 +74,14 @@ func TestRefusals(t *testing.T) {
 		code    string
 		class   api.Class
 	}{
-		"a wrong secret": {change: func(o *api.Options) { o.Credentials = fixed{ID: "testid", Secret: secret.New("no")} },
-			code: "SignatureDoesNotMatch", class: api.Auth},
-		"an unknown key": {change: func(o *api.Options) { o.Credentials = fixed{ID: "nobody", Secret: secret.New("testsecret")} },
-			code: "InvalidAccessKeyId.NotFound", class: api.Auth},
+		"a wrong secret": {
+			change: func(o *api.Options) { o.Credentials = fixed{ID: "testid", Secret: secret.New("no")} },
+			code:   "SignatureDoesNotMatch", class: api.Auth,
+		},
+		"an unknown key": {
+			change: func(o *api.Options) { o.Credentials = fixed{ID: "nobody", Secret: secret.New("testsecret")} },
+			code:   "InvalidAccessKeyId.NotFound", class: api.Auth,
+		},
 		"a clock that is 16 minutes off": {options: sim.Options{Skew: 16 * time.Minute}, code: "InvalidTimeStamp.Expired", class: api.Auth},
 		"credentials that cannot be had": {change: func(o *api.Options) { o.Credentials = nobody{} }, code: "credentials", class: api.Auth},
 	} {
@@ -208,7 +212,7 @@ func TestRetriesStayWithinTheDeadline(t *testing.T) {
 
 func TestTransportFaultsAreNamed(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once, to have a port that refuses
+	l, err := net.Listen("tcp", "127.0.0.1:0") // closed at once, to have a port that refuses
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -314,7 +318,8 @@ func TestListingsThatCannotBeTrusted(t *testing.T) {
 		err   string
 	}{
 		"pages that go round":                {pages{fmt.Sprintf(a, 5)}, 0, "1 of 5"},
-		"a total that is too small":          {pages{fmt.Sprintf(a, 0)}, 0, "1 of 0"},
+		"an item that is listed twice":       {pages{`{"Total":2,"TopicList":[{"Topic":"a"},{"Topic":"a"}]}`}, 1, ""},
+		"a total that is too small":          {pages{fmt.Sprintf(a, 0)}, 1, ""},
 		"a total that changes, then settles": {pages{fmt.Sprintf(a, 2), fmt.Sprintf(b, 3), fmt.Sprintf(a, 2), fmt.Sprintf(b, 2)}, 2, ""},
 		"no total":                           {pages{`{"TopicList":[{"Topic":"a"}]}`}, 1, ""},
 		"no topics":                          {pages{`{"Total":0,"TopicList":[]}`}, 0, ""},

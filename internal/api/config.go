@@ -107,8 +107,8 @@ type CredentialsConfig struct {
 	SecurityTokenFile   string `yaml:"security_token_file"`
 
 	// Names of variables that hold it (environment). Empty means
-	// ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and
-	// ALIBABA_CLOUD_SECURITY_TOKEN.
+	// ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and, with
+	// the default id only, ALIBABA_CLOUD_SECURITY_TOKEN.
 	AccessKeyIDEnv     string `yaml:"access_key_id_env"`
 	AccessKeySecretEnv string `yaml:"access_key_secret_env"`
 	SecurityTokenEnv   string `yaml:"security_token_env"`

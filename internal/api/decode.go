@@ -58,8 +58,7 @@ func parseJSON(body []byte) (map[string]any, error) {
 // jsonError keeps the kind and place of a JSON error, not the text around it,
 // which may be a secret.
 func jsonError(err error) error {
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return fmt.Errorf("broken JSON at byte %d", syntax.Offset)
 	}
 	return errors.New("truncated JSON")

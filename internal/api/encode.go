@@ -65,7 +65,7 @@ func appendJSON(ps []pair, name string, f reflect.Value) ([]pair, error) {
 }
 
 // appendParam appends the pairs of one field: a value, or the elements of a
-// list, numbered from 1.
+// list as name.1, name.2 and so on.
 func appendParam(ps []pair, name string, f reflect.Value) ([]pair, error) {
 	if f.Kind() != reflect.Slice {
 		s, err := scalar(f)

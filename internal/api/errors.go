@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strings"
 	"sync"
 )
@@ -79,9 +80,7 @@ var codeClass = sync.OnceValue(func() map[string]Class {
 			}
 		}
 	}
-	for code, c := range ownClass {
-		m[code] = c
-	}
+	maps.Copy(m, ownClass)
 	return m
 })
 

@@ -80,8 +80,8 @@ func NewLimiter(cfg RateLimits, src *SourceLimit) *Limiter {
 }
 
 // Wait blocks until a call may be sent and returns how long that took. It fails
-// only with the error of ctx; no slot is spent then. After the call, Done must
-// be told of its fate.
+// only with the error of ctx; no slot is spent then. Done wants to know what
+// became of the call.
 func (l *Limiter) Wait(ctx context.Context, action, region string, lane Lane) (time.Duration, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
@@ -106,8 +106,8 @@ func (l *Limiter) Wait(ctx context.Context, action, region string, lane Lane) (t
 	return time.Since(w.since), nil
 }
 
-// Done reports what became of a call: when Wait let it go, and whether the
-// cloud refused it for coming too fast. Every call is reported once.
+// Done reports what became of a call that the cloud answered: when Wait let it
+// go, and whether it was refused for coming too fast.
 func (l *Limiter) Done(action, region string, sent time.Time, throttled bool) {
 	s := l.source
 	s.mu.Lock()

@@ -96,18 +96,19 @@ func TestLimiterServesLanesByUrgency(t *testing.T) {
 		wait(t, l, someAction, api.LanePoll)
 		var mu sync.Mutex
 		var got []string
+		var clients sync.WaitGroup
 		for i := range 2 {
 			for _, lane := range api.Lanes {
-				go func() {
+				clients.Go(func() {
 					wait(t, l, someAction, lane)
 					mu.Lock()
 					defer mu.Unlock()
 					got = append(got, fmt.Sprintf("%v%d", lane, i))
-				}()
+				})
 				synctest.Wait() // the next comes later
 			}
 		}
-		time.Sleep(time.Minute)
+		clients.Wait()
 		want := []string{"person0", "person1", "runbook0", "runbook1", "retry0", "retry1", "poll0", "poll1"}
 		if !slices.Equal(got, want) {
 			t.Errorf("served %v, want %v", got, want)
@@ -140,9 +141,11 @@ func TestLimiterKeepsAReserveForActing(t *testing.T) {
 			clients.Go(func() { send(api.LanePoll) })
 		}
 		time.Sleep(30 * time.Second)
+		mu.Lock()
 		if got := count[api.LanePoll]; got != 63 { // 2.1 a second
 			t.Errorf("%d polls in half a minute, want 63", got)
 		}
+		mu.Unlock()
 		clients.Go(func() { send(api.LanePerson) })
 		clients.Wait()
 		if got := count[api.LanePerson]; got < 84 { // 2.857 a second

@@ -48,8 +48,7 @@ func isTimeout(err error) bool {
 // networkMessage drops the method and URL that url.Error adds: the endpoint
 // is known by its region, and a proxy's URL may hold a password.
 func networkMessage(err error) string {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err
 	}
 	return shorten(err.Error())

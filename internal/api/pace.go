@@ -146,14 +146,14 @@ func (p *pace) done(now, sent time.Time, throttled bool) {
 	if sent.Before(p.since) {
 		return
 	}
-	close := sent.Sub(p.sent).Seconds() < 1.5/p.rate()
+	inTime := sent.Sub(p.sent).Seconds() < 1.5/p.rate()
 	p.sent = sent
 	if throttled {
 		p.throttled(now, sent)
 		return
 	}
 	p.accepted(now, sent)
-	if close {
+	if inTime {
 		p.prove(now, sent)
 	}
 }

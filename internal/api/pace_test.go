@@ -3,6 +3,7 @@ package api_test
 import (
 	"container/heap"
 	"fmt"
+	"iter"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -149,17 +150,18 @@ const (
 	verdict
 )
 
+// events is a heap, the first event on top.
 type events []event
 
-func (h events) Len() int { return len(h) }
-func (h events) Less(i, j int) bool {
-	if h[i].at.Equal(h[j].at) {
-		return h[i].order < h[j].order
-	}
-	return h[i].at.Before(h[j].at)
+func (h *events) Len() int      { return len(*h) }
+func (h *events) Swap(i, j int) { (*h)[i], (*h)[j] = (*h)[j], (*h)[i] }
+func (h *events) Push(x any)    { *h = append(*h, x.(event)) }
+
+func (h *events) Less(i, j int) bool {
+	a, b := (*h)[i], (*h)[j]
+	return a.at.Before(b.at) || a.at.Equal(b.at) && a.order < b.order
 }
-func (h events) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *events) Push(x any)   { *h = append(*h, x.(event)) }
+
 func (h *events) Pop() any {
 	last := (*h)[len(*h)-1]
 	*h = (*h)[:len(*h)-1]
@@ -238,21 +240,19 @@ func (s simulation) run() []*poller {
 	}
 }
 
-// named names a subtest.
-func named(counting string, share float64, answer time.Duration) string {
-	return fmt.Sprintf("%s/share %v/answers in %v", counting, share, answer)
-}
-
-// each runs a subtest for every way of counting, both shares and every answer
-// time. A share of 0.7 is the default, 1 leaves nothing to spare.
-func each(t *testing.T, test func(t *testing.T, s simulation)) {
-	for counting, count := range countings {
-		for _, share := range []float64{0.7, 1} {
-			for _, answer := range answers {
-				t.Run(named(counting, share, answer), func(t *testing.T) {
-					t.Parallel()
-					test(t, simulation{count: count, share: share, clients: []time.Duration{0}, answer: answer})
-				})
+// variants are simulations of one client, named: every way of counting, both
+// shares and every answer time. A share of 0.7 is the default, 1 leaves nothing
+// to spare.
+func variants() iter.Seq2[string, simulation] {
+	return func(yield func(string, simulation) bool) {
+		for counting, count := range countings {
+			for _, share := range []float64{0.7, 1} {
+				for _, answer := range answers {
+					name := fmt.Sprintf("%s/share %v/answers in %v", counting, share, answer)
+					if !yield(name, simulation{count: count, share: share, clients: []time.Duration{0}, answer: answer}) {
+						return
+					}
+				}
 			}
 		}
 	}
@@ -260,19 +260,22 @@ func each(t *testing.T, test func(t *testing.T, s simulation)) {
 
 func TestPaceHoldsALimit(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, s simulation) {
-		for limit, minutes := range map[float64]int{0.5: 60, 1: 60, 3: 60, 7: 20, 20: 10, 100: 2} {
-			s.limit, s.duration, s.regimes = limit, time.Duration(minutes)*time.Minute, []regime{{0, limit}}
-			accepted, throttled := s.run()[0].between(0, minutes)
-			if throttled > 0 {
-				t.Errorf("limit %v: %v calls throttled", s.limit, throttled)
+	for name, s := range variants() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for limit, minutes := range map[float64]int{0.5: 60, 1: 60, 3: 60, 7: 20, 20: 10, 100: 2} {
+				s.limit, s.duration, s.regimes = limit, time.Duration(minutes)*time.Minute, []regime{{0, limit}}
+				accepted, throttled := s.run()[0].between(0, minutes)
+				if throttled > 0 {
+					t.Errorf("limit %v: %v calls throttled", s.limit, throttled)
+				}
+				// The first call leaves within a second.
+				if used := accepted / ((float64(minutes)*60 - 1) * s.limit * s.share); used < 0.95 {
+					t.Errorf("limit %v: used only %.1f %%", s.limit, 100*used)
+				}
 			}
-			// The first call leaves within a second.
-			if used := accepted / ((float64(minutes)*60 - 1) * s.limit * s.share); used < 0.95 {
-				t.Errorf("limit %v: used only %.1f %%", s.limit, 100*used)
-			}
-		}
-	})
+		})
+	}
 }
 
 // worst returns the smallest use of a limit and the largest part of throttled
@@ -301,26 +304,29 @@ func TestPaceFollowsALimitThatFallsAndRises(t *testing.T) {
 		{3, 0.5, 0.85, 0.04}, // a probe a minute is one call in thirty
 	}
 	const fall, rise, end = 1, 20, 33
-	each(t, func(t *testing.T, s simulation) {
-		for _, test := range tests {
-			if test.from >= 20 && s.answer != 200*time.Millisecond {
-				continue // a hundred thousand calls
-			}
-			for s.seed = range seeds {
-				s.limit, s.duration = test.from, end*time.Minute
-				s.regimes = []regime{{0, test.from}, {fall * time.Minute, test.to}, {rise*time.Minute + time.Duration(s.seed)*31*time.Second, test.from}}
-				m := s.run()[0].minutes
-				budget := test.from * s.share
-				used, throttled := worst(m, fall+1, rise, 2, min(test.to, budget))
-				if used < test.used || throttled > test.throttled {
-					t.Errorf("%v to %v, seed %d: in two minutes used as little as %.1f %% with up to %.2f %% throttled", test.from, test.to, s.seed, 100*used, 100*throttled)
+	for name, s := range variants() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, test := range tests {
+				if test.from >= 20 && s.answer != 200*time.Millisecond {
+					continue // a hundred thousand calls
 				}
-				if used, _ := worst(m, rise+11, end, 1, budget); used < 0.94 { // a minute holds a whole number of calls
-					t.Errorf("%v to %v, seed %d: ten minutes after the limit rose %.1f %% are used", test.from, test.to, s.seed, 100*used)
+				for s.seed = range seeds {
+					s.limit, s.duration = test.from, end*time.Minute
+					s.regimes = []regime{{0, test.from}, {fall * time.Minute, test.to}, {rise*time.Minute + time.Duration(s.seed)*31*time.Second, test.from}}
+					m := s.run()[0].minutes
+					budget := test.from * s.share
+					used, throttled := worst(m, fall+1, rise, 2, min(test.to, budget))
+					if used < test.used || throttled > test.throttled {
+						t.Errorf("%v to %v, seed %d: in two minutes used as little as %.1f %% with up to %.2f %% throttled", test.from, test.to, s.seed, 100*used, 100*throttled)
+					}
+					if used, _ := worst(m, rise+11, end, 1, budget); used < 0.94 { // a minute holds a whole number of calls
+						t.Errorf("%v to %v, seed %d: ten minutes after the limit rose %.1f %% are used", test.from, test.to, s.seed, 100*used)
+					}
 				}
 			}
-		}
-	})
+		})
+	}
 }
 
 func TestPaceFindsALimitByTheMinute(t *testing.T) {
@@ -345,44 +351,50 @@ func TestPaceFindsALimitByTheMinute(t *testing.T) {
 
 func TestPaceSurvivesAStorm(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, s simulation) {
-		for _, s.limit = range []float64{1, 3, 20} {
-			s.regimes = []regime{{0, s.limit}, {5 * time.Minute, 0}, {5*time.Minute + 30*time.Second, s.limit}}
-			s.duration = 9 * time.Minute
-			m := s.run()[0].minutes
-			// Half a minute at full speed would be 15 calls per unit of limit.
-			if _, throttled := m.between(5, 9); throttled > 15+4*s.limit {
-				t.Errorf("limit %v: %v calls wasted", s.limit, throttled)
+	for name, s := range variants() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, s.limit = range []float64{1, 3, 20} {
+				s.regimes = []regime{{0, s.limit}, {5 * time.Minute, 0}, {5*time.Minute + 30*time.Second, s.limit}}
+				s.duration = 9 * time.Minute
+				m := s.run()[0].minutes
+				// Half a minute at full speed would be 15 calls per unit of limit.
+				if _, throttled := m.between(5, 9); throttled > 15+4*s.limit {
+					t.Errorf("limit %v: %v calls wasted", s.limit, throttled)
+				}
+				if used, throttled := worst(m, 7, 9, 1, s.limit*s.share); used < 0.94 || throttled > 0 {
+					t.Errorf("limit %v: a minute and a half after the storm %.1f %% are used and %.1f %% throttled", s.limit, 100*used, 100*throttled)
+				}
 			}
-			if used, throttled := worst(m, 7, 9, 1, s.limit*s.share); used < 0.94 || throttled > 0 {
-				t.Errorf("limit %v: a minute and a half after the storm %.1f %% are used and %.1f %% throttled", s.limit, 100*used, 100*throttled)
-			}
-		}
-	})
+		})
+	}
 }
 
 func TestPacesShareALimit(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, s simulation) {
-		s.limit, s.regimes, s.duration = 3, []regime{{0, 3}}, time.Hour
-		s.clients = []time.Duration{0, 0, 10 * time.Minute}
-		for s.seed = range seeds {
-			var all, lost float64
-			for i, c := range s.run() {
-				accepted, throttled := c.between(10, 60)
-				all, lost = all+accepted, lost+throttled
-				if rate := accepted / 3000; rate < 0.5 {
-					t.Errorf("seed %d: client %d gets %.2f calls a second, less than half of its part", s.seed, i, rate)
+	for name, s := range variants() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s.limit, s.regimes, s.duration = 3, []regime{{0, 3}}, time.Hour
+			s.clients = []time.Duration{0, 0, 10 * time.Minute}
+			for s.seed = range seeds {
+				var all, lost float64
+				for i, c := range s.run() {
+					accepted, throttled := c.between(10, 60)
+					all, lost = all+accepted, lost+throttled
+					if rate := accepted / 3000; rate < 0.5 {
+						t.Errorf("seed %d: client %d gets %.2f calls a second, less than half of its part", s.seed, i, rate)
+					}
+				}
+				if part := lost / (all + lost); part > 0.05 {
+					t.Errorf("seed %d: %.1f %% throttled", s.seed, 100*part)
+				}
+				if used := all / 9000; used < 0.7 {
+					t.Errorf("seed %d: used only %.1f %%", s.seed, 100*used)
 				}
 			}
-			if part := lost / (all + lost); part > 0.05 {
-				t.Errorf("seed %d: %.1f %% throttled", s.seed, 100*part)
-			}
-			if used := all / 9000; used < 0.7 {
-				t.Errorf("seed %d: used only %.1f %%", s.seed, 100*used)
-			}
-		}
-	})
+		})
+	}
 }
 
 func TestLevels(t *testing.T) {

@@ -72,50 +72,64 @@ func ListTags(ctx context.Context, c *Client, q ListTagResources) ([]ResourceTag
 
 // listPages reads all pages of a listing. Objects that come or go while it
 // runs shift the pages, so that one may be missed: when Total changes, or the
-// distinct items do not add up to it, the listing starts again. It never asks
+// distinct items do not add up to it, the listing starts again. One that comes
+// out the same twice, with as many items as Total says, is the truth all the
+// same: the cloud then counts wrongly or lists something twice. It never asks
 // past the last page, which the service answers with an error.
 func listPages[T any](action string, name func(T) string, fetch func(page int) ([]T, *int, error)) ([]T, error) {
-	incomplete := &IncompleteError{Action: action}
-	for range maxListings {
-		all, total, err := readPages(name, fetch)
+	var last listing[T]
+	for n := range maxListings {
+		l, err := readPages(name, fetch)
 		if err != nil {
 			return nil, err
 		}
-		if total == len(all) {
-			return all, nil
+		again := n > 0 && l.whole() && last.whole() && len(l.items) == len(last.items) && l.total == last.total
+		if l.total == len(l.items) || again {
+			return l.items, nil
 		}
-		incomplete.Got, incomplete.Total = len(all), total
+		last = l
 	}
-	return nil, incomplete
+	return nil, &IncompleteError{Action: action, Got: len(last.items), Total: last.total}
 }
 
+// listing is what came of reading all pages once.
+type listing[T any] struct {
+	items []T // distinct
+	came  int // with repetitions
+	total int // as the cloud counts them; -1 when that changed on the way
+}
+
+func (l listing[T]) whole() bool { return l.total >= 0 && l.came >= l.total }
+
 // readPages reads pages until Total items came, or a page brought nothing
-// new. It returns the distinct items and how many there should be: -1 when
-// Total changed on the way.
-func readPages[T any](name func(T) string, fetch func(page int) ([]T, *int, error)) (all []T, total int, err error) {
+// new.
+func readPages[T any](name func(T) string, fetch func(page int) ([]T, *int, error)) (l listing[T], err error) {
 	seen := map[string]bool{}
 	for page := 1; page <= maxPages; page++ {
-		items, t, err := fetch(page)
+		items, total, err := fetch(page)
 		if err != nil {
-			return nil, 0, err
+			return l, err
 		}
-		before := len(all)
+		before := len(l.items)
 		for _, item := range items {
 			if n := name(item); !seen[n] {
 				seen[n] = true
-				all = append(all, item)
+				l.items = append(l.items, item)
 			}
 		}
+		l.came += len(items)
 		switch {
-		case t == nil: // the service does not page
-			return all, len(all), nil
-		case page > 1 && *t != total:
-			return all, -1, nil
+		case total == nil: // the service does not page
+			l.total = len(l.items)
+			return l, nil
+		case page > 1 && *total != l.total:
+			l.total = -1
+			return l, nil
 		}
-		total = *t
-		if len(all) >= total || len(all) == before {
-			return all, total, nil
+		l.total = *total
+		if l.whole() || len(l.items) == before {
+			return l, nil
 		}
 	}
-	return all, total, nil
+	return l, nil
 }

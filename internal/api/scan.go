@@ -309,7 +309,7 @@ func (s *scanner) more(first bool, end byte) bool {
 		s.i++
 		return false
 	case first:
-		return !s.failed
+		return true
 	case c == ',':
 		s.i++
 		return true

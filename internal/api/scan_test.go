@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"reflect"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -158,8 +159,11 @@ func TestScannerLeavesTheRestToTheGeneralDecoder(t *testing.T) {
 		"a control character in a name":    offsets("{\"Topic\":\"a\nb\"}"),
 		"a control character between":      "{\x00}",
 		"invalid UTF-8 in a kept string":   offsets("{\"Topic\":\"\xff\"}"),
+		"a number that a comma cuts short": offsets(`{"Partition":"3,"MaxOffset":4}`),
+		"a key that folds to a field":      `{"TopicStatus":{"OffsetTable":{"MaxOffſet":[{"Partition":1}]}}}`,
 		"a string cut at an escaped quote": offsets(`{"Topic":"a\\"},{"Topic":"a\\\"}`),
-		"nesting without end":              `{"A":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `}`,
+		"nesting just too deep":            `{"A":` + strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000) + `}`,
+		"nesting without end":              `{"A":` + strings.Repeat("[", 20_000),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -167,6 +171,9 @@ func TestScannerLeavesTheRestToTheGeneralDecoder(t *testing.T) {
 				t.Errorf("taken: %+v", r)
 			}
 		})
+	}
+	if r, ok := agree[api.ConsumerProgress](t, 200, []byte("{\"ConsumerProgress\":{\"TopicList\":[{\"OffsetList\":[{\"MemberId\":\"\xff\"}]}]}}")); ok {
+		t.Errorf("taken with invalid UTF-8: %+v", r)
 	}
 	whole := progressReply(3)
 	for n := range whole {
@@ -285,12 +292,13 @@ func (w *writer) number() {
 func (w *writer) small() { fmt.Fprintf(w, w.one("%d", `"%d"`, "%d.0", `" %d"`), w.IntN(1000)) }
 
 func (w *writer) text() {
+	if w.rarely() {
+		w.WriteString(w.one(`"`, `\`, "\"\xff\"", "\"a\xff\\n\"", `"a\`))
+		return
+	}
 	w.WriteString(w.one(
 		`"orders"`, `"my.topic"`, `"a-b_c-0123456789"`, `"consumer-1-7b0c4b3e-6a55-4ad0"`, `"/10.0.0.1"`, `""`, `"\\"`, `"\""`, `"\\\""`,
 		`"a\u003db"`, `"消费者"`, `"\ud83d\ude00"`, `"\ud83d"`, `12`, `-1.50`, `true`, `"null"`, `"a\\"`, `"a"`))
-	if w.rarely() {
-		w.WriteString(w.one(`"`, `\`, "\"\xff\""))
-	}
 }
 
 func (w *writer) flag() { w.WriteString(w.one("true", "false", `"true"`, `"False"`, "1", "0", `""`)) }
@@ -500,8 +508,18 @@ func TestMemoryOfDecodedPartitions(t *testing.T) {
 	if allocs > partitions/20 {
 		t.Errorf("%v allocations for %d partitions", allocs, partitions)
 	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	api.ScanForTest(200, body, &progress)
+	runtime.ReadMemStats(&after)
+	if n := (after.TotalAlloc - before.TotalAlloc) / partitions; n > 200 { // 90; twice that with the race detector
+		t.Errorf("%d bytes allocated for a partition of 80", n)
+	}
 	texts := map[*byte]bool{}
 	for _, topic := range progress.Progress.Topics {
+		if len(topic.Offsets) != cap(topic.Offsets) {
+			t.Error("an append to the offsets of one topic would overwrite those of the next")
+		}
 		texts[unsafe.StringData(topic.Topic)] = true
 		for _, o := range topic.Offsets {
 			texts[unsafe.StringData(o.MemberID)], texts[unsafe.StringData(o.ClientID)], texts[unsafe.StringData(o.ClientIP)] = true, true, true

@@ -108,7 +108,8 @@ func checkTheirs(t *testing.T, s source, imp string) {
 	t.Errorf("%s imports %s: not a dependency we decided on", s.file, imp)
 }
 
-// TestDependenciesAreDecidedOn holds go.mod to the rows of theirs.
+// TestDependenciesAreDecidedOn holds go.mod to the rows of theirs, and the rows
+// to what is used.
 func TestDependenciesAreDecidedOn(t *testing.T) {
 	t.Parallel()
 	gomod, err := os.ReadFile(filepath.Join("..", "..", "go.mod"))
@@ -120,6 +121,21 @@ func TestDependenciesAreDecidedOn(t *testing.T) {
 		mod = strings.TrimPrefix(mod, "require ")
 		if ok && !strings.Contains(version, "// indirect") && theirs[mod] == nil {
 			t.Errorf("go.mod requires %s: not a dependency we decided on", mod)
+		}
+	}
+	used := map[string]bool{}
+	for _, s := range sources(t) {
+		for _, imp := range s.imports {
+			for mod := range theirs {
+				if imp == mod || strings.HasPrefix(imp, mod+"/") {
+					used[mod] = true
+				}
+			}
+		}
+	}
+	for mod := range theirs {
+		if !used[mod] {
+			t.Errorf("nothing imports %s: its row can go", mod)
 		}
 	}
 }

@@ -208,49 +208,38 @@ func (i *instance) change(f func(*Instance, time.Time)) {
 type complaintKey struct{ region, source string }
 
 type complaint struct {
-	code   string
-	count  int
-	logged time.Time
+	objects map[*object]bool // that fail now
+	count   int
+	logged  map[string]time.Time // by code
 }
 
 // complainEvery is how often a failure that lasts is logged again.
 const complainEvery = 10 * time.Minute
 
-// report counts a failed read and logs it: once when it begins or changes, then
-// every ten minutes, and once when it is over.
+// report counts a failed read and logs it: each code once when it begins and
+// then every ten minutes, and the end when no object of the source fails any
+// more.
+// Called with a.mu held.
 func (a *account) report(o *object, err error) {
-	k := complaintKey{o.region, o.source.name}
-	code := reason(err)
-	if err != nil {
-		a.metrics.sourceError(a.Name, o.region, o.source.name, code)
+	if err == nil {
+		a.forgive(o)
+		return
 	}
-	a.mu.Lock()
+	code, now := reason(err), time.Now()
+	a.metrics.sourceError(a.Name, o.region, o.source.name, code)
+	k := complaintKey{o.region, o.source.name}
 	c := a.complaints[k]
-	now := time.Now()
-	switch {
-	case err == nil && c == nil:
-		a.mu.Unlock()
-		return
-	case err == nil:
-		delete(a.complaints, k)
-		a.mu.Unlock()
-		a.logger.Info("source recovered", "region_id", o.region, "source_name", o.source.name, "failures", c.count)
-		return
-	case c == nil || c.code != code:
-		c = &complaint{code: code}
+	if c == nil {
+		c = &complaint{objects: map[*object]bool{}, logged: map[string]time.Time{}}
 		a.complaints[k] = c
 	}
+	c.objects[o] = true
 	c.count++
-	quiet := now.Sub(c.logged) < complainEvery
-	count := c.count
-	if !quiet {
-		c.logged = now
-	}
-	a.mu.Unlock()
-	if quiet {
+	if now.Sub(c.logged[code]) < complainEvery {
 		return
 	}
-	attrs := []any{"region_id", o.region, "source_name", o.source.name, "failures", count, "err", err}
+	c.logged[code] = now
+	attrs := []any{"region_id", o.region, "source_name", o.source.name, "objects", len(c.objects), "failures", c.count, "err", err}
 	if o.instance != "" {
 		attrs = append(attrs, "instance_id", o.instance)
 	}
@@ -258,6 +247,20 @@ func (a *account) report(o *object, err error) {
 		attrs = append(attrs, "object", o.name)
 	}
 	a.logger.Warn("source failed", attrs...)
+}
+
+// forgive takes back what o was complained of.
+func (a *account) forgive(o *object) {
+	k := complaintKey{o.region, o.source.name}
+	c := a.complaints[k]
+	if c == nil || !c.objects[o] {
+		return
+	}
+	delete(c.objects, o)
+	if len(c.objects) == 0 {
+		delete(a.complaints, k)
+		a.logger.Info("source recovered", "region_id", o.region, "source_name", o.source.name, "failures", c.count)
+	}
 }
 
 // Account is an account to watch and the client that reads it.

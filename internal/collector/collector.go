@@ -9,6 +9,7 @@ package collector
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -145,20 +146,26 @@ func (a *account) takeOver(p *account) {
 		a.resume(r.list, old.list)
 		for iid, i := range old.instances {
 			if a.Instances.Match(iid, i.view.Info.Data.Name) {
-				r.instances[iid] = a.takeOverInstance(i)
+				a.takeOverInstance(r, i)
 			}
 		}
 	}
 	if a.discovered != nil && p.discovered != nil {
 		a.resume(a.discovered, p.discovered)
+		for id := range a.regions {
+			if p.regions[id] == nil && !p.discovered.at.IsZero() {
+				a.dropRegion(id) // discovery has told already that nothing is there
+			}
+		}
 	}
 	a.markAll()
 }
 
-func (a *account) takeOverInstance(old *instance) *instance {
+func (a *account) takeOverInstance(r *region, old *instance) {
 	now := time.Now()
 	view := *old.view
 	i := &instance{view: &view, dirty: true, missing: old.missing, topics: map[string]*topic{}, groups: map[string]*group{}}
+	r.instances[view.ID] = i
 	a.watchInstance(i, now)
 	a.resume(i.quota, old.quota)
 	a.resume(i.allowedIPs, old.allowedIPs)
@@ -168,19 +175,51 @@ func (a *account) takeOverInstance(old *instance) *instance {
 		if a.config.Topics.Match(name) {
 			n := *t
 			n.status = a.add(&object{source: a.sources[sourceTopicStatus], region: view.RegionID, instance: view.ID, name: name}, now)
-			a.resume(n.status, t.status)
 			i.topics[name] = &n
+			a.resume(n.status, t.status)
 		}
 	}
 	for name, g := range old.groups {
-		if a.config.ConsumerGroups.Match(name) {
-			n := *g
-			n.progress = a.add(&object{source: a.sources[sourceProgress], region: view.RegionID, instance: view.ID, name: name}, now)
-			a.resume(n.progress, g.progress)
-			i.groups[name] = &n
+		if !a.config.ConsumerGroups.Match(name) {
+			continue
+		}
+		n := *g
+		n.view = g.view.only(a.config.Topics)
+		n.progress = a.add(&object{source: a.sources[sourceProgress], region: view.RegionID, instance: view.ID, name: name}, now)
+		a.resume(n.progress, g.progress)
+		i.groups[name] = &n
+	}
+}
+
+// only returns the group with the topics that are chosen.
+func (g *ConsumerGroup) only(topics Filter) *ConsumerGroup {
+	v := *g
+	v.Progress.Data.Topics = slices.DeleteFunc(slices.Clone(v.Progress.Data.Topics), func(t GroupTopic) bool { return !topics.Match(t.Topic) })
+	return &v
+}
+
+// Forget removes the counters of regions that previous watched and c does not.
+// It is called when previous has ended.
+func (c *Collector) Forget(previous *Collector) {
+	for _, p := range previous.accounts {
+		for _, a := range c.accounts {
+			if a.Name == p.Name {
+				a.forgetOthers(p)
+			}
 		}
 	}
-	return i
+}
+
+func (a *account) forgetOthers(p *account) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for id := range p.regions {
+		if a.regions[id] == nil {
+			a.metrics.forgetRegion(a.Name, id)
+		}
+	}
 }
 
 // resume gives o the history of old, and its next read the date that the

@@ -247,16 +247,18 @@ func (c Config) Validate() error {
 			bad(path+".ttl", "%s is less than the interval, %s: values would vanish between reads", s.TTL, s.Interval)
 		}
 	}
-	seen := map[string]bool{}
+	seen := map[string]string{} // key by label
 	for i, key := range c.Tags {
 		path := fmt.Sprintf("tags[%d]", i)
 		switch {
 		case !tagKey.MatchString(key):
 			bad(path, "%q is not a tag key: 1 to 128 characters without spaces", key)
-		case seen[key]:
+		case seen[TagLabel(key)] == key:
 			bad(path, "%q is listed twice", key)
+		case seen[TagLabel(key)] != "":
+			bad(path, "%q becomes the label %s, as %q does", key, TagLabel(key), seen[TagLabel(key)])
 		}
-		seen[key] = true
+		seen[TagLabel(key)] = key
 	}
 	return errors.Join(errs...)
 }

@@ -2,12 +2,13 @@ package collector
 
 import (
 	"context"
-	"time"
+
+	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
 )
 
 // ObserveForTest makes the record of a poll as mergeProgress does.
-func ObserveForTest(prev *GroupPartition, committed, newest, lastConsumed int64, at time.Time) GroupPartition {
-	return observe(prev, 0, committed, newest, lastConsumed, at)
+func ObserveForTest(prev *GroupPartition, before api.Times, committed, newest, lastConsumed int64, at api.Times) GroupPartition {
+	return observe(prev, pollOf(before), 0, committed, newest, lastConsumed, pollOf(at))
 }
 
 // MethodName is the value of the method label; "" for none.

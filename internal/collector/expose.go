@@ -15,16 +15,17 @@ func (gathered) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector.
 func (e gathered) Collect(ch chan<- prometheus.Metric) {
-	v := &view{Snapshot: e.c.Snapshot(), config: e.c.config, instance: e.instance}
+	var desc *prometheus.Desc
+	v := newView(e.c.Snapshot(), e.c.config, e.instance, func(value float64, labels []string) {
+		m, err := prometheus.NewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+		if err != nil {
+			m = prometheus.NewInvalidMetric(desc, err)
+		}
+		ch <- m
+	})
 	for _, row := range e.c.families {
 		f := row.family()
-		desc := prometheus.NewDesc(f.Name, f.Help, f.Labels, nil)
-		row.samples(v, func(value float64, labels []string) {
-			m, err := prometheus.NewConstMetric(desc, prometheus.GaugeValue, value, labels...)
-			if err != nil {
-				m = prometheus.NewInvalidMetric(desc, err)
-			}
-			ch <- m
-		})
+		desc = prometheus.NewDesc(f.Name, f.Help, f.Labels, nil)
+		row.samples(v)
 	}
 }

@@ -30,25 +30,38 @@ type family[E any] struct {
 type entity[E any] struct {
 	kind   kind // how it is rendered
 	labels []string
-	// each visits every E with the values of labels, which are only valid
-	// during the visit.
-	each     func(*view, func(e E, identity []string))
+	// each visits every E after it has set the values of labels.
+	each     func(*view, func(E))
 	families []family[E]
 }
 
-// view is a snapshot as one scrape shows it.
+// view is a snapshot on its way to the samples of families. What one sample
+// needs lives in it, so that a visit of a million partitions allocates nothing.
 type view struct {
 	*Snapshot
 	config   Config
 	instance string // id of the only instance to show; "" for all
 
-	labels [6]string // see identity
+	labels []string // of the sample that is shown
+	entity int      // how many of them are the entity's
+	emit   emit
 }
 
-// identity returns the values as a slice that the next call overwrites, so
-// that a visit of a million partitions allocates nothing.
-func (v *view) identity(values ...string) []string {
-	return v.labels[:copy(v.labels[:], values)]
+// newView returns a view whose samples show is told, with labels that the next
+// sample overwrites.
+func newView(s *Snapshot, c Config, instance string, show func(value float64, labels []string)) *view {
+	v := &view{Snapshot: s, config: c, instance: instance, labels: make([]string, 0, 16)}
+	v.emit = func(value float64, own ...string) {
+		v.labels = append(v.labels[:v.entity], own...)
+		show(value, v.labels)
+	}
+	return v
+}
+
+// identity sets the values of the entity's labels.
+func (v *view) identity(values ...string) {
+	v.labels = append(v.labels[:0], values...)
+	v.entity = len(values)
 }
 
 func (v *view) ttl(source string) time.Duration { return time.Duration(v.config.Sources[source].TTL) }
@@ -74,7 +87,7 @@ func Families(c Config) []Family {
 type anyFamily interface {
 	family() Family
 	kind() kind
-	samples(v *view, show func(value float64, labels []string))
+	samples(*view)
 }
 
 // row is a family together with its entity.
@@ -89,14 +102,9 @@ func (r row[E]) family() Family {
 
 func (r row[E]) kind() kind { return r.entity.kind }
 
-func (r row[E]) samples(v *view, show func(float64, []string)) {
-	labels := make([]string, 0, 12)
-	r.entity.each(v, func(e E, identity []string) {
-		r.about.show(e, func(value float64, own ...string) {
-			labels = append(append(labels[:0], identity...), own...)
-			show(value, labels)
-		})
-	})
+func (r row[E]) samples(v *view) {
+	show, emit := r.about.show, v.emit
+	r.entity.each(v, func(e E) { show(e, emit) })
 }
 
 // rows makes rows of an entity's families.
@@ -158,12 +166,13 @@ func withTags[E any](e entity[E], name, help string, keys []string, tags func(E)
 var regionEntity = entity[*Region]{
 	kind:   kindLive,
 	labels: []string{"account", "region_id"},
-	each: func(v *view, yield func(*Region, []string)) {
+	each: func(v *view, yield func(*Region)) {
 		if v.instance != "" {
 			return
 		}
 		for _, r := range v.Regions {
-			yield(r, v.identity(r.Account, r.ID))
+			v.identity(r.Account, r.ID)
+			yield(r)
 		}
 	},
 	families: []family[*Region]{
@@ -173,7 +182,7 @@ var regionEntity = entity[*Region]{
 			}
 		}},
 		{"alikafka_instances", nil, "Instances that are watched in the region.", func(r *Region, show emit) {
-			if r.Up || r.Instances > 0 {
+			if r.Fresh {
 				show(float64(r.Instances))
 			}
 		}},
@@ -191,10 +200,11 @@ type instanceView struct {
 var instanceEntity = entity[instanceView]{
 	kind:   kindInstance,
 	labels: []string{"account", "region_id", "instance_id"},
-	each: func(v *view, yield func(instanceView, []string)) {
+	each: func(v *view, yield func(instanceView)) {
 		v.eachInstance(func(i *Instance) {
 			if i.Info.fresh(v.At, v.ttl(sourceInstances)) {
-				yield(instanceView{i, v}, v.identity(i.Account, i.RegionID, i.ID))
+				v.identity(i.Account, i.RegionID, i.ID)
+				yield(instanceView{i, v})
 			}
 		})
 	},
@@ -335,12 +345,12 @@ func (i instanceView) eachAllowed(f func(network string, p api.AllowedPorts)) {
 		return
 	}
 	each := func(network string, list []api.AllowedPorts) {
-		seen := map[string]bool{}
+		ips := map[string][]string{} // a range may be listed twice
 		for _, p := range list {
-			if !seen[p.PortRange] {
-				seen[p.PortRange] = true
-				f(network, p)
-			}
+			ips[p.PortRange] = append(ips[p.PortRange], p.IPs...)
+		}
+		for _, portRange := range sortedKeys(ips) {
+			f(network, api.AllowedPorts{PortRange: portRange, IPs: ips[portRange]})
 		}
 	}
 	each("internet", i.AllowedIPs.Data.AllowedList.Internet)

@@ -13,8 +13,11 @@ type topicView struct {
 var topicEntity = entity[topicView]{
 	kind:   kindTopic,
 	labels: []string{"account", "region_id", "instance_id", "topic"},
-	each: func(v *view, yield func(topicView, []string)) {
-		v.eachTopic(func(i *Instance, t *Topic) { yield(topicView{t, v}, v.identity(i.Account, i.RegionID, i.ID, t.Name())) })
+	each: func(v *view, yield func(topicView)) {
+		v.eachTopic(func(i *Instance, t *Topic) {
+			v.identity(i.Account, i.RegionID, i.ID, t.Name())
+			yield(topicView{t, v})
+		})
 	},
 	families: []family[topicView]{
 		{"alikafka_topic_info", []string{"storage", "cleanup_policy", "status"}, "What the topic is; 1.", func(t topicView, show emit) {
@@ -58,7 +61,7 @@ var topicEntity = entity[topicView]{
 		{
 			"alikafka_topic_produced_messages_per_second", nil, "Messages produced per second between our last two samples of all partitions; use it rather than rate() over uneven polls.",
 			func(t topicView, show emit) {
-				if t.Produced.Known && len(t.Newest) > 0 && t.v.At.Sub(t.Newest[0].At) <= t.v.ttl(sourceTopicStatus) {
+				if t.Produced.Known && t.v.At.Sub(t.Produced.At) <= t.v.ttl(sourceTopicStatus) {
 					show(t.Produced.PerSecond)
 				}
 			},
@@ -89,18 +92,20 @@ type partitionView struct {
 var partitionEntity = entity[partitionView]{
 	kind:   kindTopicPartition,
 	labels: []string{"account", "region_id", "instance_id", "topic", "partition"},
-	each: func(v *view, yield func(partitionView, []string)) {
+	each: func(v *view, yield func(partitionView)) {
 		v.eachTopic(func(i *Instance, t *Topic) {
 			for _, e := range t.Newest {
 				if v.At.Sub(e.At) <= v.ttl(sourceTopicStatus) {
-					yield(partitionView{newest: e.Offset, newestKnown: true}, v.identity(i.Account, i.RegionID, i.ID, t.Name(), partitionLabel(e.Partition)))
+					v.identity(i.Account, i.RegionID, i.ID, t.Name(), partitionLabel(e.Partition))
+					yield(partitionView{newest: e.Offset, newestKnown: true})
 				}
 			}
 			if !t.Status.fresh(v.At, v.ttl(sourceTopicStatus)) {
 				return
 			}
 			for _, p := range t.Status.Data.Partitions {
-				yield(partitionView{oldest: p.Oldest, oldestKnown: true}, v.identity(i.Account, i.RegionID, i.ID, t.Name(), partitionLabel(p.Partition)))
+				v.identity(i.Account, i.RegionID, i.ID, t.Name(), partitionLabel(p.Partition))
+				yield(partitionView{oldest: p.Oldest, oldestKnown: true})
 			}
 		})
 	},
@@ -132,9 +137,10 @@ func (g groupView) fresh() bool { return g.Progress.fresh(g.v.At, g.v.ttl(source
 var groupEntity = entity[groupView]{
 	kind:   kindGroup,
 	labels: []string{"account", "region_id", "instance_id", "consumer_group"},
-	each: func(v *view, yield func(groupView, []string)) {
+	each: func(v *view, yield func(groupView)) {
 		v.eachGroup(func(i *Instance, g *ConsumerGroup) {
-			yield(groupView{g, v}, v.identity(i.Account, i.RegionID, i.ID, g.Name()))
+			v.identity(i.Account, i.RegionID, i.ID, g.Name())
+			yield(groupView{g, v})
 		})
 	},
 	families: []family[groupView]{
@@ -195,7 +201,7 @@ type groupTopicView struct {
 	lag     int64
 	seconds float64
 	method  LagMethod // of the partition that has the most seconds
-	any     bool      // some partition has a commit
+	any     bool      // some partition has both offsets
 }
 
 func sumUp(t *GroupTopic) groupTopicView {
@@ -217,10 +223,11 @@ func sumUp(t *GroupTopic) groupTopicView {
 var groupTopicEntity = entity[groupTopicView]{
 	kind:   kindGroup,
 	labels: []string{"account", "region_id", "instance_id", "consumer_group", "topic"},
-	each: func(v *view, yield func(groupTopicView, []string)) {
+	each: func(v *view, yield func(groupTopicView)) {
 		v.eachProgress(func(i *Instance, g *ConsumerGroup, t *GroupTopic) {
 			if s := sumUp(t); s.any {
-				yield(s, v.identity(i.Account, i.RegionID, i.ID, g.Name(), t.Topic))
+				v.identity(i.Account, i.RegionID, i.ID, g.Name(), t.Topic)
+				yield(s)
 			}
 		})
 	},
@@ -271,11 +278,12 @@ type groupPartitionView struct {
 var groupPartitionEntity = entity[groupPartitionView]{
 	kind:   kindGroupPartition,
 	labels: []string{"account", "region_id", "instance_id", "consumer_group", "topic", "partition"},
-	each: func(v *view, yield func(groupPartitionView, []string)) {
+	each: func(v *view, yield func(groupPartitionView)) {
 		v.eachProgress(func(i *Instance, g *ConsumerGroup, t *GroupTopic) {
 			for n := range t.Partitions {
 				if p := &t.Partitions[n]; p.committed() {
-					yield(groupPartitionView{p, g.Progress.Data.Owners}, v.identity(i.Account, i.RegionID, i.ID, g.Name(), t.Topic, partitionLabel(p.Partition)))
+					v.identity(i.Account, i.RegionID, i.ID, g.Name(), t.Topic, partitionLabel(p.Partition))
+					yield(groupPartitionView{p, g.Progress.Data.Owners})
 				}
 			}
 		})
@@ -284,11 +292,19 @@ var groupPartitionEntity = entity[groupPartitionView]{
 		{"alikafka_consumer_group_partition_offset", nil, "Committed offset. Absent without a commit.", func(p groupPartitionView, show emit) { show(float64(p.Committed)) }},
 		{
 			"alikafka_consumer_group_partition_lag_messages", nil, "Messages that the group has yet to consume: log end less committed offset, both of the same answer.",
-			func(p groupPartitionView, show emit) { show(float64(p.Lag())) },
+			func(p groupPartitionView, show emit) {
+				if p.measured() {
+					show(float64(p.Lag()))
+				}
+			},
 		},
 		{
 			"alikafka_consumer_group_partition_lag_seconds", nil, "Time that the oldest message the group has yet to consume had waited at the poll; 0 without lag.",
-			func(p groupPartitionView, show emit) { show(p.Seconds) },
+			func(p groupPartitionView, show emit) {
+				if p.measured() {
+					show(p.Seconds)
+				}
+			},
 		},
 	},
 }
@@ -305,7 +321,7 @@ func withOwners(e entity[groupPartitionView], yes bool) entity[groupPartitionVie
 		"The member that owns the partition; 1. Opt-in (collect.owner_info).",
 		func(p groupPartitionView, show emit) {
 			if n := int(p.Owner); n >= 0 && n < len(p.owners) {
-				show(1, p.owners[n].ClientID, p.owners[n].ClientIP, p.owners[n].MemberID)
+				show(1, p.owners[n][:]...)
 			}
 		},
 	})
@@ -321,12 +337,13 @@ type sourceView struct {
 var sourceEntity = entity[sourceView]{
 	kind:   kindLive,
 	labels: []string{"account", "region_id", "source"},
-	each: func(v *view, yield func(sourceView, []string)) {
+	each: func(v *view, yield func(sourceView)) {
 		if v.instance != "" {
 			return
 		}
 		for _, s := range v.Sources {
-			yield(sourceView{s, v}, v.identity(s.Account, s.RegionID, s.Source))
+			v.identity(s.Account, s.RegionID, s.Source)
+			yield(sourceView{s, v})
 		}
 	},
 	families: []family[sourceView]{

@@ -130,3 +130,44 @@ func TestFailuresOfOthersLeaveTheDataAsFresh(t *testing.T) {
 		}
 	}
 }
+
+// TestASickInstanceLeavesItsNeighboursAsFresh has one of two instances of a
+// region forbidden for half an hour.
+func TestASickInstanceLeavesItsNeighboursAsFresh(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := sim.Generate(sim.GenerateOptions{Account: "main", Instances: 2, TopicsPerInstance: 20, GroupsPerInstance: 20, TopicsPerGroup: 1, PartitionsPerTopic: 2}, 1)
+		cloud := newCloud(t, sim.Options{World: &w, Latency: 50 * time.Millisecond})
+		e := start(t, defaults("cn-hangzhou"), cloud)
+		defer background(t, e)()
+		<-time.After(5 * time.Minute)
+		sick, well := w.Accounts[0].Instances[0].ID, w.Accounts[0].Instances[1].ID
+		mend := cloud.SetFault(sim.Match{Params: map[string]string{"InstanceId": sick}}, sim.Fault{Kind: sim.Refuse, Status: 403, Code: "Forbidden.RAM"})
+		worst := 0.0
+		for range 180 {
+			<-time.After(10 * time.Second)
+			f := gather(t, e.Families(well))
+			for _, m := range f["alikafka_consumer_group_last_poll_timestamp_seconds"].GetMetric() {
+				worst = max(worst, float64(time.Now().UnixMilli())/1000-m.GetGauge().GetValue())
+			}
+			if n := len(f["alikafka_consumer_group_last_poll_timestamp_seconds"].GetMetric()); n != 20 {
+				t.Fatalf("%d of 20 groups of the healthy instance are shown", n)
+			}
+		}
+		t.Logf("worst age of a group of the healthy instance: %.0f s", worst)
+		if worst > 45 {
+			t.Errorf("a group of the healthy instance was %.0f s old", worst)
+		}
+		if n := strings.Count(e.log.String(), "source failed"); n > 30 {
+			t.Errorf("%d log lines in half an hour", n)
+		}
+		mend()
+		<-time.After(6 * time.Minute)
+		if n := len(gather(t, e.Families(sick))["alikafka_consumer_group_last_poll_timestamp_seconds"].GetMetric()); n != 20 {
+			t.Errorf("%d of 20 groups are back", n)
+		}
+		if n := strings.Count(e.log.String(), "source recovered"); n < 1 || n > 10 {
+			t.Errorf("%d recoveries logged", n)
+		}
+	})
+}

@@ -215,6 +215,11 @@ func TestRegionsAreDiscovered(t *testing.T) {
 		if has(f, "alikafka_up", "region_id", "cn-hangzhou") {
 			t.Error("the region that was asked is watched although nothing is in it")
 		}
+		s := defaults()
+		s.previous, s.metrics = e.Collector, e.metrics
+		if has(gather(t, start(t, s, newCloud(t, sim.Options{World: w})).Families("")), "alikafka_up", "region_id", "cn-hangzhou") {
+			t.Error("a reload brought it back")
+		}
 	})
 }
 
@@ -249,7 +254,7 @@ func TestAReloadTakesTheDataOver(t *testing.T) {
 		if !has(f, "alikafka_consumer_group_topic_consumed_messages_per_second", "consumer_group", "group-of-a") {
 			t.Error("no rate right after the reload")
 		}
-		if has(f, "alikafka_topic_partitions", "topic", "c") {
+		if has(f, "alikafka_topic_partitions", "topic", "c") || has(f, "alikafka_consumer_group_topic_lag_messages", "topic", "c") {
 			t.Error("the new filter does not hold for what was taken over")
 		}
 		defer background(t, next)()

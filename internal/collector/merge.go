@@ -3,7 +3,6 @@ package collector
 import (
 	"cmp"
 	"errors"
-	"maps"
 	"math"
 	"slices"
 	"time"
@@ -255,14 +254,13 @@ func (a *account) dropGroup(i *instance, name string) {
 }
 
 // mergeTopicStatus takes the offsets of a topic.
-func (a *account) mergeTopicStatus(o *object, r api.TopicStatus) {
+func (a *account) mergeTopicStatus(o *object, r api.TopicStatus, times api.Times) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	i, t := a.topic(o)
 	if t == nil {
 		return
 	}
-	now := time.Now()
 	offsets := TopicOffsets{LastMessage: r.TopicStatus.LastTimeStamp}
 	ends := make([]LogEnd, 0, len(r.TopicStatus.Offsets))
 	for _, p := range r.TopicStatus.Offsets {
@@ -270,28 +268,28 @@ func (a *account) mergeTopicStatus(o *object, r api.TopicStatus) {
 			continue
 		}
 		offsets.Partitions = append(offsets.Partitions, PartitionOffsets{p.Partition, p.MinOffset, p.MaxOffset})
-		ends = append(ends, LogEnd{p.Partition, p.MaxOffset, now})
+		ends = append(ends, LogEnd{p.Partition, p.MaxOffset, times.Sent})
 	}
 	offsets.Partitions = sorted(offsets.Partitions, func(p PartitionOffsets) int32 { return p.Partition })
 	v := *t.view
-	v.Status = Section[TopicOffsets]{offsets, now}
+	v.Status = Section[TopicOffsets]{offsets, times.Answered}
 	t.view = &v
-	t.sample(ends, now)
+	t.sample(ends, true, times.Sent)
 	i.dirty = true
 	a.mark(o.region, o.instance, kindTopic, o.name)
 }
 
 // mergeProgress takes the progress of a group, and with it the log ends of
 // its topics.
-func (a *account) mergeProgress(o *object, r api.ConsumerProgress) {
+func (a *account) mergeProgress(o *object, r api.ConsumerProgress, times api.Times) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	i := a.instance(o)
 	if i == nil || i.groups[o.name] == nil {
 		return
 	}
-	g, now := i.groups[o.name], time.Now()
-	next := GroupProgress{MembersKnown: r.Progress.State != nil}
+	g, now := i.groups[o.name], times.Answered
+	next := GroupProgress{MembersKnown: r.Progress.State != nil, at: pollOf(times)}
 	owners := owners{}
 	for _, tp := range r.Progress.Topics {
 		if !a.config.Topics.Match(tp.Topic) {
@@ -300,10 +298,9 @@ func (a *account) mergeProgress(o *object, r api.ConsumerProgress) {
 			}
 			continue
 		}
-		prev := g.view.Progress.Data.topic(tp.Topic)
-		next.Topics = append(next.Topics, groupTopic(prev, tp, owners, g.view.Progress.At, now))
+		next.Topics = append(next.Topics, next.topicOf(tp, &g.view.Progress.Data, owners))
 		if t := i.topics[tp.Topic]; t != nil {
-			a.takeLogEnds(t, tp, now)
+			a.takeLogEnds(t, tp, times.Sent)
 			a.mark(o.region, o.instance, kindTopic, tp.Topic)
 		}
 	}
@@ -320,19 +317,19 @@ func (a *account) mergeProgress(o *object, r api.ConsumerProgress) {
 // takeLogEnds uses the newest offsets in a group's progress, which spares
 // GetTopicStatus on its topics. They count as the topic's only when all of
 // its partitions are there.
-func (a *account) takeLogEnds(t *topic, tp api.TopicProgress, now time.Time) {
+func (a *account) takeLogEnds(t *topic, tp api.TopicProgress, sent time.Time) {
 	ends := make([]LogEnd, 0, len(tp.Offsets))
 	for _, p := range tp.Offsets {
 		if p.BrokerOffset >= 0 {
-			ends = append(ends, LogEnd{p.Partition, p.BrokerOffset, now})
+			ends = append(ends, LogEnd{p.Partition, p.BrokerOffset, sent})
 		}
 	}
-	t.sample(ends, now)
+	t.sample(ends, false, sent)
 	if int64(len(ends)) < t.view.Info.Data.PartitionNum {
 		return
 	}
 	first := t.consumed.IsZero()
-	t.consumed = now
+	t.consumed = sent
 	switch {
 	case !first:
 	case t.status.at.IsZero(): // the first read only gives way to that of others
@@ -365,8 +362,8 @@ func (o owners) list() ([]Owner, int) {
 	members := map[string]bool{}
 	for k, n := range o {
 		list[n] = k
-		if k.MemberID != "" {
-			members[k.MemberID] = true
+		if id := k[2]; id != "" {
+			members[id] = true
 		}
 	}
 	return list, len(members)
@@ -381,27 +378,27 @@ func (p *GroupProgress) topic(name string) *GroupTopic {
 	return &p.Topics[i]
 }
 
-// groupTopic makes the record of a poll of one topic; prev is that of the
-// poll before, at prevAt.
-func groupTopic(prev *GroupTopic, tp api.TopicProgress, owners owners, prevAt, now time.Time) GroupTopic {
+// topicOf makes the record of a topic in the poll p, which comes after prev.
+func (p *GroupProgress) topicOf(tp api.TopicProgress, prev *GroupProgress, owners owners) GroupTopic {
 	t := GroupTopic{Topic: tp.Topic, Partitions: make([]GroupPartition, 0, len(tp.Offsets))}
-	consumed, common := int64(0), 0
-	for _, p := range tp.Offsets {
+	old := prev.topic(tp.Topic)
+	consumed, common, backwards := int64(0), false, false
+	for _, o := range tp.Offsets {
 		var before *GroupPartition
-		if prev != nil {
-			before = prev.partition(p.Partition)
+		if old != nil {
+			before = old.partition(o.Partition)
 		}
-		next := observe(before, p.Partition, p.ConsumerOffset, p.BrokerOffset, p.LastTimestamp, now)
-		next.Owner = owners.index(p)
+		next := observe(before, prev.at, o.Partition, o.ConsumerOffset, o.BrokerOffset, o.LastTimestamp, p.at)
+		next.Owner = owners.index(o)
 		if before != nil && before.committed() && next.committed() {
+			common, backwards = true, backwards || next.Committed < before.Committed
 			consumed += next.Committed - before.Committed
-			common++
 		}
 		t.Partitions = append(t.Partitions, next)
 	}
 	t.Partitions = sorted(t.Partitions, func(p GroupPartition) int32 { return p.Partition })
-	if elapsed := now.Sub(prevAt).Seconds(); common > 0 && consumed >= 0 && elapsed > 0 {
-		t.Consumed = Rate{float64(consumed) / elapsed, true}
+	if elapsed := p.at.answered - prev.at.answered; common && !backwards && elapsed > 0 {
+		t.Consumed = Rate{PerSecond: 1000 * float64(consumed) / float64(elapsed), At: time.UnixMilli(p.at.answered), Known: true}
 	}
 	return t
 }
@@ -425,45 +422,62 @@ type offsetSample struct {
 // a rate over a blink.
 const minRateWindow = 5 * time.Second
 
-// sample takes log ends of one moment.
-func (t *topic) sample(ends []LogEnd, now time.Time) {
+// sample takes log ends of one moment: of all partitions that the topic has,
+// if complete, or of those that a group consumes.
+func (t *topic) sample(ends []LogEnd, complete bool, at time.Time) {
 	ends = sorted(ends, func(e LogEnd) int32 { return e.Partition })
 	v := *t.view
-	v.Newest = mergeLogEnds(v.Newest, ends)
+	merged, anew := mergeLogEnds(v.Newest, ends, complete)
+	v.Newest = merged
+	if anew {
+		t.samples = [2]offsetSample{}
+		v.Produced = Rate{}
+	}
 	sum := int64(0)
 	for _, e := range ends {
 		sum += e.Offset
 	}
 	whole := len(ends) > 0 && int64(len(ends)) >= v.Info.Data.PartitionNum
-	if whole && now.Sub(t.samples[0].at) >= minRateWindow {
-		t.samples[1], t.samples[0] = t.samples[0], offsetSample{sum, len(ends), now}
+	if whole && at.Sub(t.samples[0].at) >= minRateWindow {
+		t.samples[1], t.samples[0] = t.samples[0], offsetSample{sum, len(ends), at}
 		v.Produced = rate(t.samples[1], t.samples[0])
 	}
 	t.view = &v
 }
 
-// rate is known when both samples are of the same partitions and none went
-// backwards, as they do when a topic is created anew.
+// rate is known when both samples are of the same partitions.
 func rate(from, to offsetSample) Rate {
 	if from.partitions != to.partitions || to.sum < from.sum {
 		return Rate{}
 	}
-	return Rate{float64(to.sum-from.sum) / to.at.Sub(from.at).Seconds(), true}
+	return Rate{PerSecond: float64(to.sum-from.sum) / to.at.Sub(from.at).Seconds(), At: to.at, Known: true}
 }
 
-// mergeLogEnds returns old with the samples of now in it; both sorted.
-func mergeLogEnds(old, now []LogEnd) []LogEnd {
-	if len(old) == 0 {
-		return now
-	}
-	m := make(map[int32]LogEnd, len(old)+len(now))
-	for _, e := range old {
-		m[e.Partition] = e
-	}
+// mergeLogEnds returns the later sample of each partition; all are sorted. When
+// now is complete, partitions that it lacks are gone. The topic was created
+// anew when a later sample is the lower one.
+func mergeLogEnds(old, now []LogEnd, complete bool) (merged []LogEnd, anew bool) {
+	merged = make([]LogEnd, 0, max(len(old), len(now)))
 	for _, e := range now {
-		m[e.Partition] = e
+		for len(old) > 0 && old[0].Partition < e.Partition {
+			if !complete {
+				merged = append(merged, old[0])
+			}
+			old = old[1:]
+		}
+		if len(old) > 0 && old[0].Partition == e.Partition {
+			if old[0].At.After(e.At) { // two answers passed each other
+				e = old[0]
+			}
+			anew = anew || e.Offset < old[0].Offset
+			old = old[1:]
+		}
+		merged = append(merged, e)
 	}
-	return sorted(slices.Collect(maps.Values(m)), func(e LogEnd) int32 { return e.Partition })
+	if !complete {
+		merged = append(merged, old...)
+	}
+	return merged, anew
 }
 
 // sorted sorts s by key and drops what repeats a key: an answer that names a

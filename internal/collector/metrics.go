@@ -155,6 +155,9 @@ func (m *Metrics) forgetRegion(account, region string) {
 	labels := prometheus.Labels{"account": account, "region_id": region}
 	m.unavailable.DeletePartialMatch(labels)
 	m.errors.DeletePartialMatch(labels)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.down, regionKey{account, region})
 }
 
 // watchRegion exports the zero of a region that has not been down yet.

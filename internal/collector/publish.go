@@ -1,9 +1,7 @@
 package collector
 
 import (
-	"cmp"
 	"context"
-	"hash/fnv"
 	"slices"
 	"strconv"
 	"sync"
@@ -39,11 +37,14 @@ const buckets = 32
 // sweepEvery is how often what has outlived its TTL is looked for.
 const sweepEvery = 5 * time.Second
 
-// bucketOf returns the bucket of a topic or group.
+// bucketOf returns the bucket of a topic or group: FNV-1a, which hash/fnv does
+// not do without allocating.
 func bucketOf(name string) int {
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(name))
-	return int(h.Sum32() % buckets)
+	h := uint32(2166136261)
+	for i := range len(name) {
+		h = (h ^ uint32(name[i])) * 16777619
+	}
+	return int(h % buckets)
 }
 
 // mark is an object that has changed.
@@ -64,18 +65,20 @@ func (a *account) mark(region, instance string, k kind, name string) {
 
 // publisher renders rows of a page.
 type publisher struct {
-	page *exposition.Page
-	rows map[kind][]pageRow
+	page  *exposition.Page
+	rows  map[kind][]pageRow
+	lines []byte // room for what is rendered; of the one publish at a time
 
-	mu     sync.Mutex // guards the cache of live rows
-	live   *view
-	liveAt time.Time
+	mu   sync.Mutex // guards the cache of what live rows show
+	live *Snapshot
 }
 
 type pageRow struct {
-	index int // in the page
 	anyFamily
-	names []string // of its labels
+
+	index  int // in the page
+	name   string
+	labels []string
 }
 
 // newPublisher makes an empty page of the families that c chose.
@@ -84,15 +87,15 @@ func newPublisher(c *Collector) *publisher {
 	var families []exposition.Family
 	for i, f := range c.families {
 		d := f.family()
-		row := pageRow{i, f, d.Labels}
+		row := pageRow{f, i, d.Name, d.Labels}
 		family := exposition.Family{Name: d.Name, Help: d.Help, Type: exposition.Gauge}
 		if f.kind() == kindLive {
 			family.Live = func(dst []byte, instance string) []byte {
 				if instance != "" {
 					return dst
 				}
-				w := newLineWriter(d.Name, d.Labels, dst)
-				row.samples(p.liveView(c), w.sample)
+				w := lineWriter{out: dst, family: d.Name, names: d.Labels}
+				row.samples(newView(p.liveSnapshot(c), c.config, "", w.sample))
 				return w.out
 			}
 		} else {
@@ -112,18 +115,17 @@ func newPublisher(c *Collector) *publisher {
 // families of a scrape share it.
 const liveFor = 100 * time.Millisecond
 
-func (p *publisher) liveView(c *Collector) *view {
+func (p *publisher) liveSnapshot(c *Collector) *Snapshot {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if now := time.Now(); p.live == nil || now.Sub(p.liveAt) >= liveFor {
+	if now := time.Now(); p.live == nil || now.Sub(p.live.At) >= liveFor {
 		s := &Snapshot{At: now}
 		for _, a := range c.accounts {
 			a.liveSnapshot(s)
 		}
-		p.live, p.liveAt = &view{Snapshot: s, config: c.config}, now
+		p.live = s
 	}
-	v := *p.live // identity writes to it
-	return &v
+	return p.live
 }
 
 // publishing renders what changes until ctx ends.
@@ -142,13 +144,15 @@ func (a *account) publishing(ctx context.Context) {
 	}
 }
 
-// job is what one or more marks ask for: an instance with nothing in it but
-// the objects to render.
+// job is what one or more marks ask for: objects of an instance that are
+// rendered into the blocks of one bucket.
 type job struct {
-	instance string
-	bucket   string
-	kind     kind
-	view     *Instance // nil: there is nothing any more
+	kind             kind
+	region           string
+	instance, bucket string
+	of               *Instance // nil: there is nothing any more
+	topics           []*Topic
+	groups           []*ConsumerGroup
 }
 
 // publish renders everything that is marked and puts it on the page at once.
@@ -157,115 +161,150 @@ func (a *account) publish() {
 	if len(jobs) == 0 {
 		return
 	}
-	now := time.Now()
-	lines := make([]byte, 0, 64<<10)
-	a.publisher.page.Publish(func(u *exposition.Update) {
+	p := a.publisher
+	p.page.Publish(func(u *exposition.Update) {
+		var one Instance // with nothing in it but the objects of a job
+		w := lineWriter{out: p.lines}
+		v := newView(&Snapshot{At: time.Now(), Instances: []*Instance{&one}}, a.config, "", w.sample)
 		for _, j := range jobs {
-			for _, row := range a.publisher.rows[j.kind] {
-				lines = lines[:0]
-				if j.view != nil {
-					v := &view{Snapshot: &Snapshot{At: now, Instances: []*Instance{j.view}}, config: a.config}
-					w := newLineWriter(row.family().Name, row.names, lines)
-					row.samples(v, w.sample)
-					lines = w.out
-				}
-				u.Set(row.index, j.instance, a.Name+"/"+j.bucket, lines)
+			if j.of != nil {
+				one = *j.of
+				one.Topics, one.Groups = j.topics, j.groups
 			}
+			// Two accounts, or an inconsistent cloud, may name an instance twice.
+			bucket := a.Name + "/" + j.region + "/" + j.bucket
+			for _, row := range p.rows[j.kind] {
+				w.begin(row.name, row.labels)
+				if j.of != nil {
+					row.samples(v)
+				}
+				u.Set(row.index, j.instance, bucket, w.out)
+			}
+		}
+		if cap(w.out) <= linesKept {
+			p.lines = w.out
 		}
 	})
 }
+
+// linesKept is how much room is kept from one publish to the next: enough for
+// one family of a thousand partitions.
+const linesKept = 512 << 10
 
 // jobs takes the marks and collects what they need.
 func (a *account) jobs() []job {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(a.marked) == 0 {
-		return nil
-	}
 	now := time.Now()
-	seen := map[mark]bool{} // buckets that have their job
-	var jobs []job
+	instances := map[mark][]mark{} // by region and instance
 	for m := range a.marked {
-		i := a.instance(&object{region: m.region, instance: m.instance})
-		if m.kind == kindTopic {
-			jobs = append(jobs, a.topicJobs(i, m, seen, now)...)
-			continue
-		}
-		if m.kind == kindGroup {
-			jobs = append(jobs, a.groupJobs(i, m, seen, now)...)
-			continue
-		}
-		j := job{instance: m.instance, kind: kindInstance}
-		if i != nil {
-			i.shown = a.visible(i.view, now)
-			j.view = i.only(nil, nil)
-		}
-		jobs = append(jobs, j)
+		k := mark{region: m.region, instance: m.instance}
+		instances[k] = append(instances[k], m)
 	}
+	jobs := make([]job, 0, 2*len(a.marked))
 	clear(a.marked)
+	for k, marks := range instances {
+		i := a.instance(&object{region: k.region, instance: k.instance})
+		var topics, groups [buckets]bool
+		first := len(jobs)
+		for _, m := range marks {
+			jobs = append(jobs, a.job(i, m, now))
+			topics[bucketOf(m.name)] = topics[bucketOf(m.name)] || m.kind == kindTopic
+			groups[bucketOf(m.name)] = groups[bucketOf(m.name)] || m.kind == kindGroup
+		}
+		jobs = i.appendTopicBuckets(jobs, k.instance, topics)
+		jobs = i.appendGroupBuckets(jobs, k.instance, groups)
+		for n := range jobs[first:] {
+			jobs[first+n].region = k.region
+		}
+	}
 	return jobs
 }
 
-// topicJobs renders the partitions of a topic, and its bucket unless that was
-// seen already.
-func (a *account) topicJobs(i *instance, m mark, seen map[mark]bool, now time.Time) []job {
-	one := job{instance: m.instance, bucket: m.name, kind: kindTopicPartition}
-	bucket := bucketOf(m.name)
-	all := job{instance: m.instance, bucket: strconv.Itoa(bucket), kind: kindTopic}
+// job renders what is marked itself, and notes what it shows.
+func (a *account) job(i *instance, m mark, now time.Time) job {
+	j := job{kind: m.kind, instance: m.instance, bucket: m.name}
 	if i != nil {
-		if t := i.topics[m.name]; t != nil {
-			t.shown = a.topicVisible(t.view, now)
-			one.view = i.only([]*Topic{t.view}, nil)
-		}
-		var topics []*Topic
-		for name, t := range i.topics {
-			if bucketOf(name) == bucket {
-				topics = append(topics, t.view)
-			}
-		}
-		slices.SortFunc(topics, func(x, y *Topic) int { return cmp.Compare(x.Name(), y.Name()) })
-		all.view = i.only(topics, nil)
+		j.of = i.view
 	}
-	return unseen(seen, m, one, all)
+	if m.kind == kindTopic {
+		j.kind = kindTopicPartition
+	}
+	if m.kind == kindGroup {
+		j.kind = kindGroupPartition
+	}
+	if i == nil {
+		return j
+	}
+	if m.kind == kindInstance {
+		i.shown = a.visible(i.view, now)
+	} else if t := i.topics[m.name]; t != nil && m.kind == kindTopic {
+		t.shown = a.topicVisible(t.view, now)
+		j.topics = []*Topic{t.view}
+	} else if g := i.groups[m.name]; g != nil && m.kind == kindGroup {
+		g.shown = a.groupVisible(g.view, now)
+		j.groups = []*ConsumerGroup{g.view}
+	}
+	return j
 }
 
-func (a *account) groupJobs(i *instance, m mark, seen map[mark]bool, now time.Time) []job {
-	one := job{instance: m.instance, bucket: m.name, kind: kindGroupPartition}
-	bucket := bucketOf(m.name)
-	all := job{instance: m.instance, bucket: strconv.Itoa(bucket), kind: kindGroup}
-	if i != nil {
-		if g := i.groups[m.name]; g != nil {
-			g.shown = a.groupVisible(g.view, now)
-			one.view = i.only(nil, []*ConsumerGroup{g.view})
-		}
-		var groups []*ConsumerGroup
-		for name, g := range i.groups {
-			if bucketOf(name) == bucket {
-				groups = append(groups, g.view)
-			}
-		}
-		slices.SortFunc(groups, func(x, y *ConsumerGroup) int { return cmp.Compare(x.Name(), y.Name()) })
-		all.view = i.only(nil, groups)
+// appendTopicBuckets appends a job for each bucket that is wanted; i may be
+// nil.
+func (i *instance) appendTopicBuckets(jobs []job, id string, wanted [buckets]bool) []job {
+	if i == nil {
+		return appendEmptied(jobs, id, kindTopic, wanted)
 	}
-	return unseen(seen, m, one, all)
+	for b, names := range spread(i.topics, wanted) {
+		if !wanted[b] {
+			continue
+		}
+		j := job{kind: kindTopic, instance: id, bucket: strconv.Itoa(b), of: i.view, topics: make([]*Topic, len(names))}
+		for n, name := range names {
+			j.topics[n] = i.topics[name].view
+		}
+		jobs = append(jobs, j)
+	}
+	return jobs
 }
 
-// unseen returns the job of the object and, if no other mark has asked for it
-// yet, that of its bucket.
-func unseen(seen map[mark]bool, m mark, one, all job) []job {
-	k := mark{m.region, m.instance, all.kind, all.bucket}
-	if seen[k] {
-		return []job{one}
+func (i *instance) appendGroupBuckets(jobs []job, id string, wanted [buckets]bool) []job {
+	if i == nil {
+		return appendEmptied(jobs, id, kindGroup, wanted)
 	}
-	seen[k] = true
-	return []job{one, all}
+	for b, names := range spread(i.groups, wanted) {
+		if !wanted[b] {
+			continue
+		}
+		j := job{kind: kindGroup, instance: id, bucket: strconv.Itoa(b), of: i.view, groups: make([]*ConsumerGroup, len(names))}
+		for n, name := range names {
+			j.groups[n] = i.groups[name].view
+		}
+		jobs = append(jobs, j)
+	}
+	return jobs
 }
 
-// only returns the instance with nothing but these topics and groups.
-func (i *instance) only(topics []*Topic, groups []*ConsumerGroup) *Instance {
-	v := *i.view
-	v.Topics, v.Groups = topics, groups
-	return &v
+// appendEmptied appends jobs for the buckets of an instance that is gone.
+func appendEmptied(jobs []job, id string, k kind, wanted [buckets]bool) []job {
+	for b, yes := range wanted {
+		if yes {
+			jobs = append(jobs, job{kind: k, instance: id, bucket: strconv.Itoa(b)})
+		}
+	}
+	return jobs
+}
+
+// spread returns the names in each of the buckets that are wanted, sorted.
+func spread[T any](all map[string]T, wanted [buckets]bool) (names [buckets][]string) {
+	for name := range all {
+		if b := bucketOf(name); wanted[b] {
+			names[b] = append(names[b], name)
+		}
+	}
+	for b := range names {
+		slices.Sort(names[b])
+	}
+	return names
 }
 
 // sweep marks what has outlived a TTL since it was rendered.
@@ -323,7 +362,7 @@ func (a *account) topicVisible(t *Topic, now time.Time) int {
 			n++
 		}
 	}
-	return n<<2 | bits(t.Info.fresh(now, a.ttl(sourceTopics)), t.Status.fresh(now, ttl))
+	return n<<3 | bits(t.Info.fresh(now, a.ttl(sourceTopics)), t.Status.fresh(now, ttl), t.Produced.Known && now.Sub(t.Produced.At) <= ttl)
 }
 
 func (a *account) groupVisible(g *ConsumerGroup, now time.Time) int {
@@ -355,8 +394,9 @@ type lineWriter struct {
 	out    []byte
 }
 
-func newLineWriter(family string, names []string, out []byte) *lineWriter {
-	return &lineWriter{family: family, names: names, labels: make(exposition.Labels, 0, 256), out: out}
+// begin begins the samples of a family.
+func (w *lineWriter) begin(family string, names []string) {
+	w.family, w.names, w.n, w.out = family, names, 0, w.out[:0]
 }
 
 func (w *lineWriter) sample(value float64, labels []string) {

@@ -87,6 +87,7 @@ func TestThePageSaysWhatClientGolangSays(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				random := rand.New(rand.NewPCG(seed, 0))
 				world := sim.Generate(sim.GenerateOptions{
+					Regions:   []string{"cn-hangzhou", "cn-shanghai"},
 					Instances: 1 + random.IntN(3), TopicsPerInstance: 5 + random.IntN(30), GroupsPerInstance: 5 + random.IntN(20), PartitionsPerTopic: 1 + random.IntN(6), TopicsPerGroup: 1 + random.IntN(3),
 				}, seed)
 				cloud := newCloud(t, sim.Options{Seed: seed, World: &world, Latency: 20 * time.Millisecond})

@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"cmp"
 	"container/heap"
 	"context"
 	"errors"
@@ -21,9 +22,10 @@ import (
 
 const (
 	// maxInFlight calls of one source may be under way in one region: enough
-	// to use the limit when a call takes two seconds.
-	maxInFlight = 8
-	// tripAfter failures in a row a region is probed instead of polled.
+	// for ten calls a second that take three seconds each.
+	maxInFlight = 32
+	// tripAfter failures in a row, of more than one instance where there are
+	// more, a region is probed instead of polled.
 	tripAfter = 3
 	// The pause between probes, doubled up to the maximum.
 	minProbe = 5 * time.Second
@@ -48,7 +50,7 @@ type object struct {
 	known time.Time // when it was first listed
 	at    time.Time // last success
 	tried bool
-	fails int // in a row, by its own fault
+	fails int // in a row
 	err   error
 	errAt time.Time
 }
@@ -73,7 +75,9 @@ type queue struct {
 type regionLane struct {
 	objects   objectHeap
 	inFlight  int
-	fails     int // in a row, of whatever object
+	fails     int             // in a row, of whatever object
+	of        map[string]bool // the instances of these objects
+	tripped   bool
 	notBefore time.Time
 }
 
@@ -81,7 +85,7 @@ type regionLane struct {
 // false when nothing may be until a call returns.
 func (l *regionLane) eligible() (time.Time, bool) {
 	limit := maxInFlight
-	if l.fails >= tripAfter {
+	if l.tripped {
 		limit = 1
 	}
 	if len(l.objects) == 0 || l.inFlight >= limit {
@@ -185,10 +189,12 @@ func (a *account) read(ctx context.Context, q *queue, o *object) {
 	if err != nil && a.ctx.Err() != nil {
 		return // cut short by the end of Run, which says nothing of the cloud
 	}
-	a.report(o, err)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	defer q.signal()
+	if !o.gone {
+		a.report(o, err)
+	}
 	lane := q.lane(o.region)
 	lane.inFlight--
 	now := time.Now()
@@ -198,12 +204,11 @@ func (a *account) read(ctx context.Context, q *queue, o *object) {
 	}
 	if err == nil {
 		o.at, o.err, o.fails = now, nil, 0
-		lane.fails, lane.notBefore = 0, time.Time{}
+		a.recovered(lane, now)
 	} else {
 		o.err, o.errAt = err, now
-		if !lane.failed(now, err) {
-			o.fails++
-		}
+		o.fails++
+		a.failed(lane, o, now)
 	}
 	if !o.gone {
 		a.plan(q, o, start)
@@ -211,26 +216,58 @@ func (a *account) read(ctx context.Context, q *queue, o *object) {
 	a.checkReady()
 }
 
-// failed notes a failure and reports whether it may be the region's or the
-// account's. Others are the object's own trouble, or flow control, which the
-// limiter handles.
-func (l *regionLane) failed(now time.Time, err error) bool {
-	var e *api.Error
-	if !errors.As(err, &e) || e.Class != api.Server && e.Class != api.Network && e.Class != api.Auth {
-		return false
+// failed notes a failure that may be the region's or the account's. One
+// instance that fails alone says nothing about the others; nor do answers that
+// are the object's own trouble, or flow control, which the limiter handles.
+func (a *account) failed(l *regionLane, o *object, now time.Time) {
+	e, ok := errors.AsType[*api.Error](o.err)
+	if !ok || e.Class != api.Server && e.Class != api.Network && e.Class != api.Auth {
+		return
 	}
 	l.fails++
-	if l.fails >= tripAfter {
-		l.notBefore = now.Add(jitter(min(minProbe<<min(l.fails-tripAfter, 6), maxProbe)))
+	if l.of == nil {
+		l.of = map[string]bool{}
 	}
-	return true
+	l.of[o.instance] = true
+	instances := 0
+	if r := a.regions[o.region]; r != nil {
+		instances = len(r.instances)
+	}
+	if l.fails < tripAfter || len(l.of) < min(2, instances) {
+		return
+	}
+	l.tripped = true
+	l.notBefore = now.Add(jitter(min(minProbe<<min(l.fails-tripAfter, 6), maxProbe)))
+}
+
+// recovered notes a success. After an outage, what had failed with it need not
+// wait out the pauses that it earned.
+func (a *account) recovered(l *regionLane, now time.Time) {
+	if l.tripped {
+		for _, o := range l.objects {
+			if o.fails > 0 {
+				o.fails = 0
+				o.due = earlier(o.due, now.Add(jitter(a.interval(o))))
+			}
+		}
+		heap.Init(&l.objects)
+	}
+	l.fails, l.tripped, l.notBefore = 0, false, time.Time{}
+	clear(l.of)
+}
+
+func earlier(t, u time.Time) time.Time {
+	if u.Before(t) {
+		return u
+	}
+	return t
 }
 
 // plan puts o back into q: an interval after this read began, longer each time
-// when the object keeps failing by itself.
+// when an object of an instance keeps failing.
 func (a *account) plan(q *queue, o *object, start time.Time) {
 	interval := a.interval(o)
-	if o.fails > 0 {
+	if o.fails > 0 && o.instance != "" {
 		interval = max(interval, min(interval<<min(o.fails-1, 8), maxPenalty))
 	}
 	o.due = start.Add(jitter(interval))
@@ -241,7 +278,7 @@ func (a *account) plan(q *queue, o *object, start time.Time) {
 func (a *account) interval(o *object) time.Duration {
 	d := time.Duration(a.config.Sources[o.source.name].Interval)
 	if o.source.name == sourceTopicStatus && a.consumed(o) {
-		d *= consumedFactor
+		d = max(d, min(consumedFactor*d, a.ttl(sourceTopicStatus)/2))
 	}
 	return d
 }
@@ -272,6 +309,7 @@ func (a *account) drop(o *object) {
 	}
 	o.gone = true
 	delete(a.objects, o)
+	a.forgive(o)
 	if o.index >= 0 {
 		heap.Remove(&a.queue(o.source, o.region).lane(o.region).objects, o.index)
 	}
@@ -296,7 +334,7 @@ func (a *account) reschedule(o *object, due time.Time) {
 func (a *account) queue(s *source, region string) *queue {
 	bucket := ""
 	if a.perRegion {
-		bucket = region
+		bucket = cmp.Or(region, a.DiscoveryRegion)
 	}
 	k := queueKey{s, bucket}
 	q := a.queues[k]

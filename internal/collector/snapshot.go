@@ -35,6 +35,7 @@ type Region struct {
 	ID        string
 	Tried     bool // GetInstanceList was answered or failed at least once
 	Up        bool // the last GetInstanceList succeeded
+	Fresh     bool // one has succeeded within the TTL
 	Instances int
 }
 
@@ -82,7 +83,7 @@ func (t *Topic) Name() string { return t.Info.Data.Topic }
 type LogEnd struct {
 	Partition int32
 	Offset    int64
-	At        time.Time
+	At        time.Time // when it was asked for
 }
 
 // TopicOffsets are the answer of GetTopicStatus, partitions sorted.
@@ -101,7 +102,8 @@ type PartitionOffsets struct {
 // Rate is a rate in messages per second between our last two samples.
 type Rate struct {
 	PerSecond float64
-	Known     bool // there are two samples and nothing went backwards
+	At        time.Time // of the newer sample
+	Known     bool      // there are two samples and nothing went backwards
 }
 
 // ConsumerGroup is a consumer group of an instance.
@@ -119,10 +121,13 @@ type GroupProgress struct {
 	MembersKnown bool    // older editions of the service do not tell
 	Owners       []Owner // of partitions, see GroupPartition
 	Topics       []GroupTopic
+
+	at poll
 }
 
-// Owner is a member of a group that owns a partition.
-type Owner struct{ ClientID, ClientIP, MemberID string }
+// Owner is a member of a group that owns a partition: its client id, address
+// and member id.
+type Owner [3]string
 
 // GroupTopic is a group's progress on a topic, partitions sorted.
 type GroupTopic struct {
@@ -171,7 +176,7 @@ func (a *account) liveSnapshot(s *Snapshot) {
 	defer a.mu.Unlock()
 	for _, id := range sortedKeys(a.regions) {
 		r := a.regions[id]
-		s.Regions = append(s.Regions, &Region{Account: a.Name, ID: id, Tried: r.list.tried, Up: r.up, Instances: len(r.instances)})
+		s.Regions = append(s.Regions, &Region{Account: a.Name, ID: id, Tried: r.list.tried, Up: r.up, Fresh: !r.list.at.IsZero() && s.At.Sub(r.list.at) <= a.ttl(sourceInstances), Instances: len(r.instances)})
 	}
 	a.sourceStates(s)
 }

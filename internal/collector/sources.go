@@ -64,7 +64,7 @@ func Actions(a AccountConfig) []string {
 }
 
 // consumedFactor slows topic_status down for topics whose log ends come with
-// the progress of a group.
+// the progress of a group, though not beyond half of the TTL.
 const consumedFactor = 5
 
 func readRegions(ctx context.Context, a *account, _ *object) error {
@@ -109,9 +109,10 @@ func readTopics(ctx context.Context, a *account, o *object) error {
 }
 
 func readTopicStatus(ctx context.Context, a *account, o *object) error {
-	r, err := api.Call(ctx, a.Client, api.GetTopicStatus{RegionID: o.region, InstanceID: o.instance, Topic: o.name})
+	var times api.Times
+	r, err := api.Call(api.WithTimes(ctx, &times), a.Client, api.GetTopicStatus{RegionID: o.region, InstanceID: o.instance, Topic: o.name})
 	if err == nil {
-		a.mergeTopicStatus(o, r)
+		a.mergeTopicStatus(o, r, times)
 	}
 	return err
 }
@@ -125,15 +126,17 @@ func readGroups(ctx context.Context, a *account, o *object) error {
 }
 
 func readProgress(ctx context.Context, a *account, o *object) error {
-	r, err := api.Call(ctx, a.Client, api.GetConsumerProgress{
+	var times api.Times
+	r, err := api.Call(api.WithTimes(ctx, &times), a.Client, api.GetConsumerProgress{
 		RegionID: o.region, InstanceID: o.instance, ConsumerID: o.name, HideLastTimestamp: a.config.HideLastTimestamp,
 	})
 	var e *api.Error
 	if errors.As(err, &e) && e.Code == codeNeverRunning {
 		err = nil // an answer: the group exists and has committed nothing
+		times = api.Times{Sent: time.Now(), Answered: time.Now()}
 	}
 	if err == nil {
-		a.mergeProgress(o, r)
+		a.mergeProgress(o, r, times)
 	}
 	return err
 }

@@ -125,19 +125,40 @@ func (a *answer) encode(p *Page, own prometheus.Gatherer, q query) error {
 	if err != nil {
 		err = fmt.Errorf("gathering the exporter's own metrics: %w", err)
 	}
-	encoder := expfmt.NewEncoder(&a.text, q.format)
+	usual, plain := expfmt.NewEncoder(&a.text, q.format), expfmt.NewEncoder(&a.text, expfmt.FmtText)
+	shown := map[string]bool{}
 	for _, f := range families {
 		name := f.GetName()
-		if p.names[name] || p.names[strings.TrimSuffix(name, "_total")] || !q.wants(name) {
+		base := strings.TrimSuffix(name, "_total")
+		if p.names[name] || p.names[base] || !q.wants(name) {
 			continue
 		}
-		start := a.text.Len()
-		if e := encoder.Encode(f); e != nil {
+		start, encode := a.text.Len(), usual.Encode
+		clash := q.open() && name != base && shown[base]
+		if clash {
+			encode = plain.Encode
+		}
+		if e := encode(f); e != nil {
 			a.text.Truncate(start)
 			err = errors.Join(err, fmt.Errorf("encoding %s: %w", name, e))
+			continue
 		}
+		if clash {
+			makeUnknown(a.text.Bytes()[start:], name)
+		}
+		shown[name] = true
 	}
 	return err
+}
+
+// makeUnknown makes a counter x_total in the text format a family of unknown
+// type in OpenMetrics, which would call it x. That is the name of a gauge at
+// times, as with go_memstats_alloc_bytes.
+func makeUnknown(family []byte, name string) {
+	line := "# TYPE " + name + " counter\n"
+	if i := bytes.Index(family, []byte(line)); i >= 0 {
+		copy(family[i:], strings.Replace(line, " counter\n", " unknown\n", 1))
+	}
 }
 
 // gzipSize is how many bytes writeGzip writes.

@@ -1,16 +1,19 @@
 package exposition
 
 import (
-	"cmp"
 	"slices"
 	"sort"
+	"strings"
 )
 
 // key names a block within its family.
 type key struct{ instance, bucket string }
 
 func (k key) compare(l key) int {
-	return cmp.Or(cmp.Compare(k.instance, l.instance), cmp.Compare(k.bucket, l.bucket))
+	if c := strings.Compare(k.instance, l.instance); c != 0 {
+		return c
+	}
+	return strings.Compare(k.bucket, l.bucket)
 }
 
 // block is what is kept of a block besides its key and its deflated bytes.
@@ -54,15 +57,14 @@ func (l *leaf) bytes(from, to int) []byte {
 
 // summed returns the sum of blocks from to to.
 func (l *leaf) summed(from, to int) sum {
-	var s sum
-	for i := from; i < to; i++ {
-		s = s.then(l.blocks[i].sum(int64(len(l.bytes(i, i+1)))))
-	}
+	s := total(to-from, func(i int) sum { return l.blocks[from+i].sum() })
+	s.packed = int64(len(l.bytes(from, to)))
 	return s
 }
 
-func (b block) sum(packed int64) sum {
-	return sum{crc: b.crc, shift: b.shift, text: int64(b.text), packed: packed, lines: int(b.lines)}
+// sum returns the sum of the block, without its deflated bytes.
+func (b block) sum() sum {
+	return sum{crc: b.crc, shift: b.shift, text: int64(b.text), lines: int(b.lines)}
 }
 
 // body is all blocks of a family, sorted by key. It is immutable; nil is the
@@ -160,35 +162,31 @@ func (i item) weight() int { return len(i.packed) + blockWeight }
 
 // with returns the body with changes applied, which are sorted by key, each
 // key once; a change without bytes removes. Leaves without a change are shared.
-func (b *body) with(changes []item) *body {
+func (b *body) with(changes []item, scratch *[]item) *body {
 	var old []*leaf
 	if b != nil {
 		old = b.leaves
 	}
 	leaves := make([]*leaf, 0, len(old)+1)
-	for i, l := range old {
-		n := len(changes)
-		if i+1 < len(old) {
-			n, _ = slices.BinarySearchFunc(changes, old[i+1].first(), func(c item, k key) int { return c.key.compare(k) })
+	for len(changes) > 0 {
+		// The leaf of a change is the last one that begins at its key or before.
+		n := max(0, sort.Search(len(old), func(n int) bool { return old[n].first().compare(changes[0].key) > 0 })-1)
+		leaves, old = append(leaves, old[:n]...), old[n:]
+		here, l := len(changes), &leaf{}
+		if len(old) > 0 {
+			l, old = old[0], old[1:]
 		}
-		if n == 0 {
-			leaves = append(leaves, l)
-			continue
+		if len(old) > 0 {
+			here, _ = slices.BinarySearchFunc(changes, old[0].first(), func(c item, k key) int { return c.key.compare(k) })
 		}
-		leaves = appendLeaves(leaves, merge(nil, l, changes[:n]))
-		changes = changes[n:]
+		*scratch = merge((*scratch)[:0], l, changes[:here])
+		leaves, changes = appendLeaves(leaves, *scratch), changes[here:]
 	}
-	if len(old) == 0 {
-		leaves = appendLeaves(leaves, merge(nil, &leaf{}, changes))
-	}
+	leaves = append(leaves, old...)
 	if len(leaves) == 0 {
 		return nil
 	}
-	var s sum
-	for _, l := range leaves {
-		s = s.then(l.sum)
-	}
-	return &body{leaves, s}
+	return &body{leaves, total(len(leaves), func(i int) sum { return leaves[i].sum })}
 }
 
 // merge appends the blocks of l to dst, with changes applied.
@@ -199,6 +197,7 @@ func merge(dst []item, l *leaf, changes []item) []item {
 			dst, changes = appendItem(dst, changes[0]), changes[1:]
 		}
 		if len(changes) > 0 && changes[0].key == k {
+			changes[0].key = k // the strings that neighbours may share
 			dst, changes = appendItem(dst, changes[0]), changes[1:]
 			continue
 		}

@@ -231,6 +231,20 @@ func TestOwnMetricsFollowThePage(t *testing.T) {
 	}
 }
 
+func TestOwnGaugesAndCountersOfOneNameAreToldApart(t *testing.T) {
+	t.Parallel()
+	h := handlerOf(newPage(t), exposition.Options{Own: ownMetrics("a_bytes", "a_bytes_total", "b_bytes_total")})
+	got := body(t, get(t, h, "/metrics", "Accept", accept3))
+	want := "# HELP a_bytes Own.\n# TYPE a_bytes gauge\na_bytes 0.0\n# HELP a_bytes_total Own.\n# TYPE a_bytes_total unknown\na_bytes_total 0\n" +
+		"# HELP b_bytes Own.\n# TYPE b_bytes counter\nb_bytes_total 0.0\n# EOF\n"
+	if got != want {
+		t.Errorf("page:\n%s\nwant\n%s", got, want)
+	}
+	if got := body(t, get(t, h, "/metrics")); strings.Contains(got, "unknown") {
+		t.Errorf("the text format need not tell them apart:\n%s", got)
+	}
+}
+
 func TestOwnMetricsThatFailAreToldAndLeftOut(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer

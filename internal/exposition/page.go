@@ -137,7 +137,8 @@ type Update struct {
 	base     generation
 	changes  []change
 	packed   []byte // of the changes that set a block
-	items    []item // scratch
+	items    []item // scratch: the changes of a family,
+	merged   []item // and a leaf with changes applied
 }
 
 // change is a change of a block.
@@ -176,7 +177,8 @@ func (p *Page) Publish(build func(*Update)) {
 // the samples of some objects of an instance. Blocks are shown in the order of
 // their instances and buckets; both may be empty. lines are complete lines of
 // that family as AppendSample makes them, without metadata; they are not kept.
-// No lines remove the block. The strings are kept as long as the block is.
+// No lines remove the block; those that it has already cost next to nothing.
+// The strings are kept as long as the block is.
 func (u *Update) Set(family int, instance, bucket string, lines []byte) {
 	k := key{instance, bucket}
 	switch {
@@ -255,7 +257,7 @@ func (u *Update) apply() (next generation, changed bool) {
 		if !changed {
 			next, changed = slices.Clone(u.base), true
 		}
-		next[family] = next[family].with(items)
+		next[family] = next[family].with(items, &u.merged)
 	}
 	return next, changed
 }
@@ -266,10 +268,11 @@ const roomKept = 1 << 20
 // reset lets go of what the update refers to.
 func (u *Update) reset() {
 	clear(u.changes)
-	clear(u.items)
+	clear(u.items[:cap(u.items)])
+	clear(u.merged[:cap(u.merged)])
 	u.base, u.changes, u.items, u.packed = nil, u.changes[:0], u.items[:0], u.packed[:0]
-	if cap(u.packed) > roomKept {
-		u.changes, u.items, u.packed = nil, nil, nil
+	if cap(u.packed) > roomKept || cap(u.changes) > roomKept/100 {
+		u.changes, u.items, u.merged, u.packed = nil, nil, nil, nil
 	}
 }
 

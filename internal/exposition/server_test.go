@@ -132,6 +132,7 @@ func TestAClientThatDoesNotReadIsCutOff(t *testing.T) {
 	// As the program does: an instrumented handler has to pass deadlines on.
 	instrumented := promhttp.InstrumentMetricHandler(prometheus.NewRegistry(), timed)
 	inBubble(t, instrumented, func(t *testing.T, p *pipes) {
+		t.Helper()
 		stuck := p.dial()
 		defer stuck.Close()
 		ask(t, stuck)
@@ -169,6 +170,7 @@ func TestASlowClientHasTheWholeTimeout(t *testing.T) {
 	t.Parallel()
 	h := handlerOf(manyBlocks(t), exposition.Options{WriteTimeout: 10 * time.Second})
 	inBubble(t, h, func(t *testing.T, p *pipes) {
+		t.Helper()
 		for seconds, want := range map[int64]bool{9: true, 11: false} {
 			slow := p.dial()
 			ask(t, slow)
@@ -195,7 +197,7 @@ func generation(u *exposition.Update, g int) {
 	for f := range families {
 		for i := range instances {
 			for b := range buckets {
-				labels := exposition.Labels(nil).Append("instance_id", fmt.Sprint("i", i)).Append("b", fmt.Sprint(b))
+				labels := exposition.Labels(nil).Append("instance_id", fmt.Sprint("i", i)).AppendInt("b", int64(b))
 				var lines []byte
 				// As many lines as make blocks come and go in size.
 				for n := range 20 + (g*(b+1))%100 {

@@ -4,6 +4,7 @@ package secret
 import (
 	"fmt"
 	"log/slog"
+	"unique"
 )
 
 // Redacted is what a non-empty String prints, wherever it is printed.
@@ -11,22 +12,36 @@ const Redacted = "<secret>"
 
 // String is a string that prints as Redacted under every verb, in JSON, YAML,
 // text and slog. Only Reveal gives the value. The zero value means "not set"
-// and prints as an empty string.
-type String struct{ value string }
+// and prints as an empty string. Strings can be compared with ==.
+type String struct {
+	// A handle, since fmt reads unexported fields of other structs without
+	// asking their methods: it finds a pointer there, not the secret.
+	value unique.Handle[string]
+}
 
 // New wraps s.
-func New(s string) String { return String{value: s} }
+func New(s string) String {
+	if s == "" {
+		return String{}
+	}
+	return String{value: unique.Make(s)}
+}
 
 // Reveal returns the secret itself. Callers hand it to a signer, never to a
 // formatter.
-func (s String) Reveal() string { return s.value }
+func (s String) Reveal() string {
+	if s.IsZero() {
+		return ""
+	}
+	return s.value.Value()
+}
 
 // IsZero reports whether no secret is set.
-func (s String) IsZero() bool { return s.value == "" }
+func (s String) IsZero() bool { return s == String{} }
 
 // String implements fmt.Stringer.
 func (s String) String() string {
-	if s.value == "" {
+	if s.IsZero() {
 		return ""
 	}
 	return Redacted

@@ -172,7 +172,7 @@ func helper(ctx context.Context, args ...string) (*process, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	m, err := p.wait(`listening on (http://\S+)`, time.Minute)
+	m, err := p.wait(`listening on (http://\S+)`)
 	if err != nil {
 		p.stop()
 		return nil, "", err

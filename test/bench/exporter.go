@@ -57,7 +57,7 @@ func startExporter(ctx context.Context, o options, dir, cloud string, s size) (*
 	if err != nil {
 		return nil, err
 	}
-	m, err := e.wait(`msg="Listening on" address=(127\.0\.0\.1:[0-9]+)`, time.Minute)
+	m, err := e.wait(`msg="Listening on" address=(127\.0\.0\.1:[0-9]+)`)
 	if err != nil {
 		e.stop()
 		return nil, err
@@ -92,7 +92,7 @@ func (e *exporter) calmDown() error {
 	if err := e.signal(syscall.SIGHUP); err != nil {
 		return err
 	}
-	_, err := e.wait(`msg="configuration reloaded"`, time.Minute)
+	_, err := e.wait(`msg="configuration reloaded"`)
 	return err
 }
 
@@ -177,7 +177,7 @@ func fetchAs(ctx context.Context, url, accept string) (body []byte, header http.
 	if err != nil {
 		return nil, nil, err
 	}
-	defer answer.Body.Close() //nolint:errcheck // it was read
+	defer answer.Body.Close()
 	body, err = io.ReadAll(answer.Body)
 	if err == nil && answer.StatusCode != http.StatusOK {
 		err = fmt.Errorf("%s: %s: %.300s", url, answer.Status, body)

@@ -63,7 +63,7 @@ func main() {
 func run(ctx context.Context) error {
 	o := options{out: os.Stdout, bars: new([]string), parts: map[string]bool{}}
 	series := flag.String("series", "10000,100000,1000000", "how many series the worlds have")
-	parts := flag.String("parts", "scrape,memory,reply,readers,footprint", "what to measure")
+	parts := flag.String("parts", "reply,scrape,memory,readers,footprint", "what to measure")
 	flag.StringVar(&o.root, "root", "../..", "the root of the repository")
 	flag.StringVar(&o.exporter, "exporter", "../../bin/alikafka-exporter", "the program that is measured")
 	flag.StringVar(&o.prometheus, "prometheus", "../../.cache/bin/prometheus", "a Prometheus of version 3")
@@ -84,7 +84,7 @@ func run(ctx context.Context) error {
 	if o.dir, err = os.MkdirTemp("", "bench"); err != nil {
 		return err
 	}
-	defer os.RemoveAll(o.dir) //nolint:errcheck // temporary
+	defer os.RemoveAll(o.dir)
 	return o.run(ctx)
 }
 

@@ -80,11 +80,11 @@ func settled(ctx context.Context, p *process) error {
 }
 
 // peakWhile scrapes for a while and returns memory at the end and at the peak.
-func peakWhile(ctx context.Context, p *process, url string, every time.Duration) (rss, peak int64, err error) {
+func peakWhile(ctx context.Context, p *process, base string, every time.Duration) (rss, peak int64, err error) {
 	if err := p.forgetPeak(); err != nil {
 		return 0, 0, err
 	}
-	t := &target{server: p, url: url + "/metrics", coding: "gzip", client: newClient(), buffer: make([]byte, 256<<10)}
+	t := &target{server: p, url: base + "/metrics", coding: "gzip", client: newClient(), buffer: make([]byte, 256<<10)}
 	defer t.client.CloseIdleConnections()
 	for begin := time.Now(); time.Since(begin) < watching; {
 		next := time.Now().Add(every)
@@ -142,7 +142,7 @@ func idle(ctx context.Context, host string, perSecond int64) {
 	if err != nil {
 		return
 	}
-	defer c.Close() //nolint:errcheck // nothing was written that could be lost
+	defer c.Close()
 	defer context.AfterFunc(ctx, func() { _ = c.Close() })()
 	_, err = fmt.Fprintf(c, "GET /metrics HTTP/1.1\r\nHost: %s\r\nAccept-Encoding: gzip\r\n\r\n", host)
 	for err == nil && sleep(ctx, time.Second) == nil {

@@ -32,7 +32,7 @@ type process struct {
 // start starts a program, which dies with us.
 func start(ctx context.Context, name string, args ...string) (*process, error) {
 	p := &process{name: name + " " + strings.Join(args[:min(1, len(args))], ""), done: make(chan struct{}), more: make(chan struct{})}
-	p.cmd = exec.CommandContext(ctx, name, args...)
+	p.cmd = exec.CommandContext(ctx, name, args...) //nolint:gosec // starting what it is told to is its purpose
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
 	p.cmd.WaitDelay = 10 * time.Second
@@ -55,7 +55,7 @@ func start(ctx context.Context, name string, args ...string) (*process, error) {
 }
 
 func (p *process) read(f *os.File) {
-	defer f.Close() //nolint:errcheck // it was read
+	defer f.Close()
 	for lines := bufio.NewReader(f); ; {
 		line, err := lines.ReadBytes('\n')
 		p.mu.Lock()
@@ -69,9 +69,10 @@ func (p *process) read(f *os.File) {
 	}
 }
 
-// wait returns the groups of the first match of pattern in the output.
-func (p *process) wait(pattern string, within time.Duration) ([]string, error) {
-	re, timeout := regexp.MustCompile(pattern), time.After(within)
+// wait returns the groups of the first match of pattern in the output, which it
+// awaits for a minute.
+func (p *process) wait(pattern string) ([]string, error) {
+	re, timeout := regexp.MustCompile(pattern), time.After(time.Minute)
 	for {
 		p.mu.Lock()
 		match, more, output := re.FindStringSubmatch(p.output.String()), p.more, p.output.String()

@@ -48,7 +48,7 @@ func (t *target) scrape(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer answer.Body.Close() //nolint:errcheck // it was read
+	defer answer.Body.Close()
 	t.size = 0
 	for err == nil {
 		var n int
@@ -68,9 +68,15 @@ func (t *target) scrape(ctx context.Context) error {
 // scrape that does not count.
 func measure(ctx context.Context, targets []*target) error {
 	most := 0
+	defer func() {
+		for _, t := range targets {
+			if t.client != nil {
+				t.client.CloseIdleConnections()
+			}
+		}
+	}()
 	for _, t := range targets {
 		t.client, t.buffer = newClient(), make([]byte, 256<<10)
-		defer t.client.CloseIdleConnections()
 		if err := t.scrape(ctx); err != nil {
 			return err
 		}
@@ -181,7 +187,7 @@ func scrapes(ctx context.Context, o options, s *stage) error {
 	if err := os.WriteFile(path, page, 0o600); err != nil {
 		return err
 	}
-	defer os.Remove(path) //nolint:errcheck // temporary
+	defer os.Remove(path)
 	server, fileURL, err := helper(ctx, "file", path)
 	if err != nil {
 		return err

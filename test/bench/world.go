@@ -20,7 +20,7 @@ type size struct {
 	newest, oldest, committed, owned, rest int
 }
 
-func (s size) series() int { return s.newest + s.oldest + 3*s.committed + s.owned + s.rest }
+func (s *size) series() int { return s.newest + s.oldest + 3*s.committed + s.owned + s.rest }
 
 // add counts the series of an instance.
 func (s *size) add(in sim.Instance) {
