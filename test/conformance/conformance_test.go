@@ -4,8 +4,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alikafka-exporter/alikafka-exporter/internal/sim"
 	"github.com/aliyun/alibaba-cloud-sdk-go/services/alikafka"
+
+	"github.com/alikafka-exporter/alikafka-exporter/internal/sim"
 )
 
 // TestGoSDK drives the simulated cloud with the older official SDK: in both

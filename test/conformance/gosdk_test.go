@@ -110,7 +110,7 @@ func (s *goSDK) call(action string, p params) (leaves, error) {
 		set(f, value)
 	}
 	out := m.Call([]reflect.Value{request})
-	if err, _ := out[1].Interface().(error); err != nil {
+	if err, _ := reflect.TypeAssert[error](out[1]); err != nil {
 		var server sdkerrors.Error
 		if errors.As(err, &server) && server.HttpStatus() >= 400 {
 			return nil, &refused{code: server.ErrorCode(), err: err}

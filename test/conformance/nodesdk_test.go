@@ -2,6 +2,7 @@ package conformance_test
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -53,7 +54,7 @@ func install(t *testing.T) {
 		t.Fatal(err)
 	}
 	stamp := filepath.Join("node", "node_modules", ".installed")
-	if have, err := os.ReadFile(stamp); err == nil && string(have) == string(lock) {
+	if have, err := os.ReadFile(stamp); err == nil && bytes.Equal(have, lock) {
 		return
 	}
 	cmd := exec.CommandContext(t.Context(), "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"reflect"
@@ -109,7 +110,7 @@ func readXML(document []byte, types fields) (leaves, error) {
 	open := []*element{root}
 	for {
 		token, err := d.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -165,7 +166,7 @@ func tagged(f reflect.StructField, tag string) string {
 // addValue adds what a struct holds, by the json tags of its fields; fields
 // without one have their own name, embedded ones are left out.
 func (l leaves) addValue(path string, v reflect.Value) {
-	if at, ok := v.Interface().(time.Time); ok {
+	if at, ok := reflect.TypeAssert[time.Time](v); ok {
 		l[path] = strconv.FormatInt(at.UnixMilli(), 10)
 		return
 	}
@@ -205,8 +206,8 @@ func (f fields) addType(path string, t reflect.Type) {
 	case reflect.Pointer:
 		f.addType(path, t.Elem())
 	case reflect.Struct:
-		for i := range t.NumField() {
-			if field := t.Field(i); !field.Anonymous {
+		for field := range t.Fields() {
+			if !field.Anonymous {
 				f.addType(join(path, tagged(field, "json")), field.Type)
 			}
 		}

@@ -3,6 +3,7 @@ package conformance_test
 import (
 	"bytes"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -58,9 +59,7 @@ func (s *served) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.last = x
 	s.mu.Unlock()
-	for name, values := range copied.Header() {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), copied.Header())
 	w.WriteHeader(x.status)
 	_, _ = w.Write(x.answer) // the SDK tells when it got nothing
 }

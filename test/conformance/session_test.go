@@ -52,7 +52,7 @@ func sorted(m map[string]bool) string { return strings.Join(slices.Sorted(maps.K
 
 // print prints the report, whether or not tests are verbose.
 func (r *report) print() {
-	fmt.Printf("%s: %d of %d actions; %d calls and %d refusals; formats %s; methods %s; signatures %s; "+
+	_, _ = fmt.Fprintf(os.Stdout, "%s: %d of %d actions; %d calls and %d refusals; formats %s; methods %s; signatures %s; "+
 		"compared: %d values with the answer, %d with the state, %d of the world after %d mutations; failures: %d\n",
 		r.name, len(r.actions), r.known, r.calls, r.refusals, sorted(r.formats), sorted(r.methods), sorted(r.schemes),
 		r.held, r.state, r.world, r.effects, r.failures)

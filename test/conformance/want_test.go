@@ -86,7 +86,7 @@ func allConfig(in sim.Instance) string {
 		"kafka.log.retention.hours": num(int64(in.Retention / time.Hour)),
 	}
 	maps.Copy(all, in.Config)
-	text, _ := json.Marshal(all)
+	text, _ := json.Marshal(all) //nolint:errchkjson // a map of strings does not fail
 	return string(text)
 }
 
@@ -98,7 +98,7 @@ func (s *session) topicWant(in sim.Instance, t sim.Topic) leaves {
 	for key, value := range t.Config {
 		config[key] = value
 	}
-	text, _ := json.Marshal(config)
+	text, _ := json.Marshal(config) //nolint:errchkjson // strings and numbers do not fail
 	l := leaves{
 		"Topic": t.Name, "InstanceId": in.ID, "RegionId": in.RegionID, "Status": "0", "StatusName": "服务中",
 		"PartitionNum": num(t.Partitions), "CompactTopic": strconv.FormatBool(t.Compact), "LocalTopic": strconv.FormatBool(t.Local),
