@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -21,7 +23,7 @@ import (
 // describes it.
 func (c *Cloud) Control() http.Handler {
 	mux := http.NewServeMux()
-	for pattern, do := range map[string]func(r *http.Request) (any, error){
+	routes := map[string]func(r *http.Request) (any, error){
 		"GET /control/world":          c.controlWorld,
 		"GET /control/effects":        c.controlEffects,
 		"GET /control/calls":          c.controlCalls,
@@ -32,7 +34,10 @@ func (c *Cloud) Control() http.Handler {
 		"GET /control/limits":         c.controlLimits,
 		"PATCH /control/limits":       c.controlSetLimits,
 		"POST /control/edit/{what}":   c.controlEdit,
-	} {
+	}
+	index := slices.Sorted(maps.Keys(routes))
+	routes["GET /control/{$}"] = func(*http.Request) (any, error) { return index, nil }
+	for pattern, do := range routes {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { respond(w, r, do) })
 	}
 	own := http.NewCrossOriginProtection().Handler(mux)

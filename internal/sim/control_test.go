@@ -200,6 +200,9 @@ func TestControlMistakes(t *testing.T) {
 	if status, _ := steer(t, h, http.MethodPut, "/control/faults", "{}"); status != http.StatusMethodNotAllowed {
 		t.Errorf("another method: %d", status)
 	}
+	if status, body := steer(t, h, http.MethodGet, "/control/", ""); status != http.StatusOK || !strings.Contains(body, "GET /control/effects") {
+		t.Errorf("index: %d %s", status, body)
+	}
 	if status, _ := steer(t, h, http.MethodGet, "/", ""); status != http.StatusNotFound {
 		t.Errorf("another path: %d", status)
 	}
