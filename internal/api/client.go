@@ -43,7 +43,7 @@ type Options struct {
 	Credentials Credentials
 	Limiter     *Limiter
 	Endpoints   map[string]string // base URL by region, where it is not the public one
-	Transport   http.RoundTripper // nil: our own; it takes its proxy from the environment
+	Transport   http.RoundTripper // nil: our own; it takes its proxy from the environment. Mutations get a copy without reuse of an *http.Transport
 	Timeout     time.Duration     // of one attempt; 0 means 40 s
 	UserAgent   string
 	Observe     func(Attempt) // called after every attempt; nil: nobody listens
