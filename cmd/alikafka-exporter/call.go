@@ -33,9 +33,9 @@ type callFlags struct {
 func (p *program) addCall() {
 	f := callFlags{params: map[string]string{}}
 	var args []string
-	cmd := p.Command("call", "Make a signed call of any RPC action and print the answer.")
+	cmd := p.Command("call", "Make a signed call of any RPC action and print the answer, without passwords.")
 	cmd.Arg("action", "The action, such as GetTopicList.").Required().StringVar(&f.action)
-	cmd.Arg("key=value", "Parameters of the action.").StringsVar(&args)
+	cmd.Arg("key=value", "Parameters of the action. One that is secret can be read from a file: Password=@FILE.").StringsVar(&args)
 	cmd.Flag("config.file", "Configuration to take credentials, endpoints and limits from. Without it, credentials come from the environment or the provider chain.").StringVar(&f.configFile)
 	cmd.Flag("account", "Account of the configuration; may be left out where there is one.").StringVar(&f.account)
 	cmd.Flag("region", "Region whose endpoint is called, and the RegionId of actions that take one. Default: RegionId, else the first region of the account, else cn-hangzhou.").StringVar(&f.region)
@@ -94,7 +94,10 @@ func (p *program) call(ctx context.Context, f *callFlags) error {
 	}
 	f.complete(known, account)
 	if known != nil {
-		if err := f.checkParams(known); err != nil {
+		if err := p.readSecrets(f, known); err != nil {
+			return usageError{err}
+		}
+		if err := api.Validate(f.action, f.params); err != nil {
 			return usageError{err}
 		}
 	}
@@ -125,8 +128,39 @@ func (p *program) call(ctx context.Context, f *callFlags) error {
 	if err != nil {
 		return err
 	}
+	body, err = api.Redact(body)
+	if err != nil {
+		return fmt.Errorf("%s was answered, but the answer cannot be searched for passwords and is not shown: %w", f.action, err)
+	}
 	_, err = p.stdout.Write(append(bytes.TrimSpace(api.Pretty(body)), '\n'))
 	return err
+}
+
+// maxSecret bounds the files that secret parameters are read from.
+const maxSecret = 64 << 10
+
+// readSecrets reads the secret parameters that are given as @FILE: what is on
+// a command line can be seen by others.
+func (p *program) readSecrets(f *callFlags, known *api.Action) error {
+	for _, name := range slices.Sorted(maps.Keys(f.params)) {
+		if param, ok := known.Param(name); !ok || !param.Secret {
+			continue
+		}
+		file, ok := strings.CutPrefix(f.params[name], "@")
+		if !ok {
+			_, _ = fmt.Fprintf(p.stderr, "warning: %s is visible in the list of processes; give it as %s=@FILE\n", name, name)
+			continue
+		}
+		text, err := os.ReadFile(file) //nolint:gosec // a file that the user names
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if len(text) > maxSecret {
+			return fmt.Errorf("%s: %s is too long to be a secret", name, file)
+		}
+		f.params[name] = strings.TrimRight(string(text), "\r\n")
+	}
+	return nil
 }
 
 // guard returns the action's row, nil where the table has none, and refuses
@@ -214,29 +248,6 @@ func (f *callFlags) complete(known *api.Action, account collector.AccountConfig)
 	if _, takes := known.Param("RegionId"); takes && f.params["RegionId"] == "" {
 		f.params["RegionId"] = f.region
 	}
-}
-
-// checkParams refuses what the action does not take and names what it lacks.
-// Values are not repeated.
-func (f *callFlags) checkParams(known *api.Action) error {
-	var errs []error
-	var names []string
-	for _, p := range known.Params {
-		names = append(names, p.Name)
-		given := slices.ContainsFunc(slices.Sorted(maps.Keys(f.params)), func(name string) bool {
-			found, ok := known.Param(name)
-			return ok && found.Name == p.Name
-		})
-		if p.Required && !given {
-			errs = append(errs, fmt.Errorf("%s needs parameter %s", known.Name, p.Name))
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(f.params)) {
-		if _, ok := known.Param(name); !ok {
-			errs = append(errs, fmt.Errorf("%s has no parameter %s%s", known.Name, name, api.DidYouMean(name, names)))
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // credentials returns the reading key for what is known to read and the

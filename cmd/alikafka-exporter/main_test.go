@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 //	stop NAME [CODE]           sends SIGTERM; the program ends within 5 s, with CODE (0)
 //	ended NAME CODE            waits for the program to end by itself
 //	waitfor FILE REGEXP [VAR]  waits until FILE matches; VAR gets the first group
-//	[!] http [-X METHOD] [-u USER:PASSWORD] [-ca FILE] [-until REGEXP] URL [STATUS]
+//	[!] http [-X METHOD] [-d FILE] [-u USER:PASSWORD] [-ca FILE] [-until REGEXP] URL [STATUS]
 //	                           asks until STATUS (200) and body are as wanted, once without -until;
 //	                           the body is stdout. With !, the request itself must fail
 //	moves URL METRIC           waits until a series of METRIC has another value than at first
@@ -156,9 +156,9 @@ func cmdAbsent(ts *testscript.TestScript, _ bool, args []string) {
 
 // httpRequest is a parsed `http` command.
 type httpRequest struct {
-	method, user, ca, url string
-	until                 *regexp.Regexp
-	status                int
+	method, user, ca, url, body string
+	until                       *regexp.Regexp
+	status                      int
 }
 
 func parseHTTP(ts *testscript.TestScript, args []string) httpRequest {
@@ -171,6 +171,8 @@ func parseHTTP(ts *testscript.TestScript, args []string) httpRequest {
 			r.user = args[1]
 		case "-ca":
 			r.ca = ts.ReadFile(args[1])
+		case "-d":
+			r.method, r.body = http.MethodPost, ts.ReadFile(args[1])
 		case "-until":
 			r.until = regexp.MustCompile("(?m)" + args[1])
 		default:
@@ -195,7 +197,7 @@ func (r httpRequest) do() (status int, body string, err error) {
 		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
 	client := http.Client{Transport: transport, Timeout: patience}
-	req, err := http.NewRequestWithContext(context.Background(), r.method, r.url, http.NoBody)
+	req, err := http.NewRequestWithContext(context.Background(), r.method, r.url, strings.NewReader(r.body))
 	if err != nil {
 		return 0, "", err
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 // readJSON reads a file of testdata into a T.
-func readJSON[T any](t *testing.T, name string) (v T) {
+func readJSON[T any](t testing.TB, name string) (v T) {
 	t.Helper()
 	b, err := os.ReadFile("testdata/" + name)
 	if err != nil {

@@ -10,11 +10,13 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"reflect"
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -41,7 +43,7 @@ type Options struct {
 	Credentials Credentials
 	Limiter     *Limiter
 	Endpoints   map[string]string // base URL by region, where it is not the public one
-	Transport   http.RoundTripper // nil: our own; it takes its proxy from the environment
+	Transport   http.RoundTripper // nil: our own; it takes its proxy from the environment. Mutations get a copy without reuse of an *http.Transport
 	Timeout     time.Duration     // of one attempt; 0 means 40 s
 	UserAgent   string
 	Observe     func(Attempt) // called after every attempt; nil: nobody listens
@@ -70,7 +72,8 @@ type Attempt struct {
 type Client struct {
 	o       Options
 	http    *http.Client
-	replies sync.Pool // of *bytes.Buffer
+	fresh   *http.Client // for what changes something: a connection of its own for every request
+	replies sync.Pool    // of *bytes.Buffer
 }
 
 // NewClient returns a client. Endpoints must be https, or http on loopback.
@@ -93,15 +96,40 @@ func NewClient(o Options) (*Client, error) {
 		o.Observe = func(Attempt) {}
 	}
 	return &Client{
-		o: o,
-		http: &http.Client{
-			Transport: o.Transport,
-			// Parameters, and with them secrets, never travel on to where a
-			// reply points.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
+		o:       o,
+		http:    newHTTP(o.Transport),
+		fresh:   newHTTP(withoutReuse(o.Transport)),
 		replies: sync.Pool{New: func() any { return new(bytes.Buffer) }},
 	}, nil
+}
+
+func newHTTP(t http.RoundTripper) *http.Client {
+	return &http.Client{
+		Transport: t,
+		// Parameters, and with them secrets, never travel on to where a reply
+		// points.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// withoutReuse returns a transport that makes a connection for every request.
+// A request on a connection that was used before may meet its end, and can then
+// be neither sent again nor known to have been lost; Go's transport sends some
+// of them again by itself.
+func withoutReuse(t http.RoundTripper) http.RoundTripper {
+	reusing, ok := t.(*http.Transport)
+	if !ok {
+		return t
+	}
+	once := reusing.Clone()
+	once.DisableKeepAlives = true
+	once.ForceAttemptHTTP2 = false
+	once.Protocols = new(http.Protocols)
+	once.Protocols.SetHTTP1(true)
+	if once.TLSClientConfig != nil {
+		once.TLSClientConfig.NextProtos = nil // it may have been told of HTTP/2
+	}
+	return once
 }
 
 func newTransport() *http.Transport {
@@ -162,10 +190,25 @@ type Raw struct {
 	Params   map[string]string
 }
 
-// Do makes a raw call and returns the body of a successful reply. Only
-// actions that the table lists as Read are retried after a failure; an answer
-// of flow control, after which nothing was executed, is retried for all.
+// row returns the action's row, nil where the table has none.
+func (r *Raw) row() *Action {
+	if r.Version != "" && r.Version != Version {
+		return nil
+	}
+	a, _ := Lookup(r.Action)
+	return a
+}
+
+// Do makes a raw call and returns the body of a successful reply. Parameters of
+// an action that the table lists are held to what it says. Only actions that
+// it lists as Read are retried after a failure; an answer of flow control,
+// after which nothing was executed, is retried for all.
 func (c *Client) Do(ctx context.Context, r Raw) ([]byte, error) {
+	if a := r.row(); a != nil {
+		if err := a.validate(r.Params); err != nil {
+			return nil, err
+		}
+	}
 	ps := make([]pair, 0, len(r.Params))
 	for name, value := range r.Params {
 		ps = append(ps, pair{name, value})
@@ -183,35 +226,43 @@ func (c *Client) Do(ctx context.Context, r Raw) ([]byte, error) {
 
 // Call makes one typed call. It waits for a slot of the rate limit in the
 // lane of ctx, and retries what may be retried until ctx ends. The error is
-// an *Error or a *ParamError.
+// an *Error, or one or several joined *ParamError; OutcomeOf tells what it
+// means for a call that changes something.
 func Call[R any](ctx context.Context, c *Client, q Request[R]) (R, error) {
 	var r R
+	err := c.typed(ctx, q, func() any {
+		r = *new(R)
+		return &r
+	})
+	return r, err
+}
+
+// typed makes the call of a request struct. fresh returns a pointer to a zero
+// reply for each attempt that is answered.
+func (c *Client) typed(ctx context.Context, q any, fresh func() any) error {
 	v := reflect.ValueOf(q)
 	a, ok := Lookup(v.Type().Name())
 	if !ok {
-		return r, fmt.Errorf("api: %T is not in the table", q)
+		return fmt.Errorf("api: %T is not in the table", q)
 	}
-	ps, err := a.encode(q)
+	ps, err := a.wire(q)
 	if err != nil {
-		return r, err
+		return err
 	}
-	raw := Raw{Action: a.Name}
+	raw := Raw{Action: a.Name} // of this version
 	if f := v.FieldByName("RegionID"); f.IsValid() {
 		raw.RegionID = f.String()
 	}
-	err = c.do(ctx, call{Raw: raw, params: ps}, func(status int, reply []byte) (envelope, *Error) {
-		var fresh R
-		env, failure := decode(status, reply, &fresh)
-		r = fresh
-		return env, failure
+	return c.do(ctx, call{Raw: raw, params: ps}, func(status int, reply []byte) (envelope, *Error) {
+		return decode(status, reply, fresh())
 	})
-	return r, err
 }
 
 // call is a Raw with its parameters in the form that is signed.
 type call struct {
 	Raw
-	params []pair
+	params  []pair
+	mutates bool
 }
 
 // reader judges a reply and takes what it needs of it: the bytes are used
@@ -221,9 +272,10 @@ type reader func(status int, reply []byte) (envelope, *Error)
 // do runs the attempts of a call.
 func (c *Client) do(ctx context.Context, q call, read reader) error {
 	effect := Write // what the table does not know is not repeated
-	if a, ok := Lookup(q.Action); ok && (q.Version == "" || q.Version == Version) {
+	if a := q.row(); a != nil {
 		effect = a.Effect
 	}
+	q.mutates = effect != Read
 	lane := laneOf(ctx)
 	down := 0
 	for n := 1; ; n++ {
@@ -261,7 +313,10 @@ func retries(e Effect, err *Error) int {
 	case err.Code == CodeCanceled, err.Code == CodeTLS, err.Code == CodeRedirect, err.Code == CodeOversized:
 		return 0
 	case err.Code == CodeRefused, err.Code == CodeDNS:
-		return 2
+		if e == Read || err.unsent {
+			return 2
+		}
+		return 0
 	case e != Read:
 		return 0
 	case err.Class == Nonce, err.Code == CodeTimeout:
@@ -296,7 +351,7 @@ func (c *Client) attempt(ctx context.Context, q call, at *Attempt, read reader) 
 	sent, waited, err := c.slot(ctx, q.Action, q.RegionID, at.Lane)
 	at.Waited = waited
 	if err != nil {
-		return &Error{Class: Network, Code: CodeCanceled, cause: err, Message: "while waiting for the rate limit"}
+		return &Error{Class: Network, Code: CodeCanceled, cause: err, unsent: true, Message: "while waiting for the rate limit"}
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.o.Timeout)
 	defer cancel()
@@ -306,12 +361,12 @@ func (c *Client) attempt(ctx context.Context, q call, at *Attempt, read reader) 
 	}
 	req, err := c.request(ctx, q, key)
 	if err != nil {
-		return &Error{Class: Invalid, Code: "InvalidParameter", Message: err.Error(), cause: err}
+		return &Error{Class: Invalid, Code: "InvalidParameter", Message: err.Error(), cause: err, unsent: true}
 	}
 	reply := c.replies.Get().(*bytes.Buffer)
 	defer c.release(reply)
 	start := time.Now()
-	status, failure := c.roundTrip(req, reply)
+	status, failure := c.roundTrip(q, req, reply)
 	at.Took = time.Since(start)
 	if failure != nil {
 		return failure
@@ -319,8 +374,8 @@ func (c *Client) attempt(ctx context.Context, q call, at *Attempt, read reader) 
 	note(ctx, Times{Sent: start, Answered: start.Add(at.Took)})
 	env, failure := read(status, reply.Bytes())
 	at.RequestID = env.RequestID
-	if failure != nil {
-		failure.Message = scrub(failure.Message, key)
+	if failure != nil && failure.said != "" { // in full: a secret may lie where the words are cut off
+		failure.Message, failure.said = shorten(q.scrub(failure.said, key)), ""
 	}
 	// Only an answer says something of the limit.
 	c.o.Limiter.Done(q.Action, q.RegionID, sent, failure != nil && failure.Class == Throttled)
@@ -330,9 +385,11 @@ func (c *Client) attempt(ctx context.Context, q call, at *Attempt, read reader) 
 // credentialsError is a call that could not be signed. Nothing was sent.
 func credentialsError(ctx context.Context, err error) *Error {
 	if ctx.Err() != nil {
-		return networkError(ctx, ctx.Err())
+		e := networkError(ctx, ctx.Err())
+		e.unsent = true
+		return e
 	}
-	return &Error{Class: Auth, Code: CodeCredentials, Message: shorten(err.Error()), cause: err}
+	return &Error{Class: Auth, Code: CodeCredentials, Message: shorten(err.Error()), cause: err, unsent: true}
 }
 
 // request builds the signed request. Every attempt has its own nonce and
@@ -368,6 +425,9 @@ func (c *Client) request(ctx context.Context, q call, key Key) (*http.Request, e
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("User-Agent", c.o.UserAgent)
+	if q.mutates {
+		req.GetBody = nil // so that no transport can send it twice
+	}
 	return req, nil
 }
 
@@ -388,10 +448,21 @@ func (c *Client) release(reply *bytes.Buffer) {
 }
 
 // roundTrip sends req and reads the reply, bounded.
-func (c *Client) roundTrip(req *http.Request, reply *bytes.Buffer) (status int, failure *Error) {
-	resp, err := c.http.Do(req)
+func (c *Client) roundTrip(q call, req *http.Request, reply *bytes.Buffer) (status int, failure *Error) {
+	client := c.http
+	var connected atomic.Bool
+	if q.mutates {
+		client = c.fresh
+		trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }}
+		req = req.WithContext(httptrace.WithClientTrace(req.Context(), trace))
+	}
+	resp, err := client.Do(req)
 	if err != nil {
-		return 0, networkError(req.Context(), err)
+		failure := networkError(req.Context(), err)
+		if _, traced := client.Transport.(*http.Transport); traced && q.mutates {
+			failure.unsent = !connected.Load()
+		}
+		return 0, failure
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
@@ -414,12 +485,20 @@ func (c *Client) roundTrip(req *http.Request, reply *bytes.Buffer) (status int, 
 	return resp.StatusCode, nil
 }
 
-// scrub removes the key's secrets from the cloud's words, should it ever
-// repeat them.
-func scrub(message string, key Key) string {
-	for _, s := range []secret.String{key.Secret, key.Token} {
-		if v := s.Reveal(); v != "" {
-			message = strings.ReplaceAll(message, v, secret.Redacted)
+// scrub removes the key's secrets and those among the parameters from the
+// cloud's words, should it ever repeat them.
+func (q *call) scrub(message string, key Key) string {
+	secrets := []string{key.Secret.Reveal(), key.Token.Reveal()}
+	if a := q.row(); a != nil {
+		for _, p := range q.params {
+			if known := a.param(p.name); known != nil && known.Secret {
+				secrets = append(secrets, p.value)
+			}
+		}
+	}
+	for _, s := range secrets {
+		if s != "" {
+			message = strings.ReplaceAll(message, s, secret.Redacted)
 		}
 	}
 	return message

@@ -350,7 +350,7 @@ func fieldsOf(t reflect.Type) []string {
 	}
 	names := make([]string, t.NumField())
 	for i := range names {
-		names[i] = t.Field(i).Tag.Get("json")
+		names[i], _, _ = strings.Cut(t.Field(i).Tag.Get("json"), ",")
 	}
 	fieldNames.Store(t, names)
 	return names

@@ -3,8 +3,6 @@ package api_test
 import (
 	"encoding/json"
 	"errors"
-	"os"
-	"reflect"
 	"strings"
 	"testing"
 
@@ -12,16 +10,6 @@ import (
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
 )
-
-type sample struct {
-	JSON     json.RawMessage `json:"json"`
-	JSONWire json.RawMessage `json:"json_wire"`
-	XML      string          `json:"xml"`
-	Params   []struct {
-		Name     string
-		Required bool
-	}
-}
 
 // documented is what the sample replies of the documents say.
 var documented = map[string]any{
@@ -53,7 +41,7 @@ var documented = map[string]any{
 		Topic: "topic_name", InstanceID: "alikafka_pre-cn-0pp1954n****", RegionID: "cn-hangzhou", Status: new(int64(0)), StatusName: "服务中",
 		PartitionNum: 6, Remark: "test", CreateTime: 1576563109000, Tags: []api.Tag{{Key: "Test", Value: "Test"}},
 	}}},
-	"ListTagResources": &api.TagResources{NextToken: "caeba0bbb2be03f84eb48b699f0a4883", Resources: []api.TagResource{{
+	"ListTagResources": &api.ResourceTags{NextToken: "caeba0bbb2be03f84eb48b699f0a4883", Tags: []api.ResourceTag{{
 		ResourceID: "alikafka_post-cn-v0h1fgs2****", ResourceType: "ALIYUN::ALIKAFKA::INSTANCE", TagKey: "FinanceDept", TagValue: "FinanceJoshua",
 	}}},
 	"DescribeSaslUsers": &api.SaslUsers{Users: []api.SaslUser{{Username: "test12***", Type: "scram"}}},
@@ -72,17 +60,12 @@ func domains(suffix, port string) string {
 
 func TestDocumentedSamplesDecodeToTheDocumentedValues(t *testing.T) {
 	t.Parallel()
-	samples := readJSON[map[string]sample](t, "samples.json")
+	refs := references(t)
 	for action, want := range documented {
-		for form, body := range map[string]string{
-			"JSON": string(samples[action].JSON), "JSON as the service sends it": string(samples[action].JSONWire), "XML": samples[action].XML,
-		} {
-			if body == "" {
-				continue
-			}
+		for form, body := range refs[action].replies() {
 			t.Run(action+" "+form, func(t *testing.T) {
 				t.Parallel()
-				got := reflect.New(reflect.TypeOf(want).Elem()).Interface()
+				got := api.ReplyForTest(action)
 				if err := api.DecodeForTest(200, []byte(body), got); err != nil {
 					t.Fatal(err)
 				}
@@ -98,44 +81,6 @@ func TestDocumentedSamplesDecodeToTheDocumentedValues(t *testing.T) {
 				}
 			})
 		}
-	}
-}
-
-func TestDocumentedStatusAndProgressDecode(t *testing.T) {
-	t.Parallel()
-	samples := readJSON[map[string]sample](t, "samples.json")
-	var status api.TopicStatus
-	if err := api.DecodeForTest(200, samples["GetTopicStatus"].JSON, &status); err != nil {
-		t.Fatal(err)
-	}
-	s := status.TopicStatus
-	if s.TotalCount != 423 || s.LastTimeStamp != 1566470063575 || len(s.Offsets) != 1 || s.Offsets[0].MaxOffset != 76 || s.Offsets[0].Topic != "testkafka" {
-		t.Errorf("strings for numbers: got %+v", s)
-	}
-	if err := api.DecodeForTest(200, []byte(samples["GetTopicStatus"].XML), &status); err != nil {
-		t.Fatal(err)
-	}
-	if n := len(status.TopicStatus.Offsets); n != 12 {
-		t.Errorf("XML of 12 partitions decodes to %d", n)
-	}
-	for form, body := range map[string]string{"JSON": string(samples["GetConsumerProgress"].JSON), "XML": samples["GetConsumerProgress"].XML} {
-		var progress api.ConsumerProgress
-		if err := api.DecodeForTest(200, []byte(body), &progress); err != nil {
-			t.Fatal(err)
-		}
-		want := api.TopicProgress{Topic: "kafka_test", LastTimestamp: 1566874931671, Offsets: []api.ConsumerOffsets{{
-			ConsumerOffset: 9, BrokerOffset: 9, LastTimestamp: 1566874931671,
-		}}}
-		if d := cmp.Diff([]api.TopicProgress{want}, progress.Progress.Topics); d != "" {
-			t.Errorf("%s (-want +got):\n%s", form, d)
-		}
-	}
-	var quota api.Quota
-	if err := api.DecodeForTest(200, samples["GetQuotaTip"].JSON, &quota); err != nil {
-		t.Fatal(err)
-	}
-	if q := quota.QuotaData; *q.PartitionQuota != 1100 || *q.GroupLeft != 50 {
-		t.Errorf("quota: %+v", q)
 	}
 }
 
@@ -259,24 +204,15 @@ func TestClassOfEveryDocumentedCode(t *testing.T) {
 }
 
 func FuzzReply(f *testing.F) {
-	b, err := os.ReadFile("testdata/samples.json")
-	if err != nil {
-		f.Fatal(err)
-	}
-	var samples map[string]sample
-	if err := json.Unmarshal(b, &samples); err != nil {
-		f.Fatal(err)
-	}
-	for _, s := range samples {
-		f.Add([]byte(s.JSON))
-		f.Add([]byte(s.JSONWire))
-		f.Add([]byte(s.XML))
+	refs := references(f)
+	for _, ref := range refs {
+		for _, body := range ref.replies() {
+			f.Add([]byte(body))
+		}
 	}
 	f.Fuzz(func(_ *testing.T, body []byte) {
-		for _, into := range []any{
-			new(api.InstanceList), new(api.InstanceIDs), new(api.AllowedIPs), new(api.Quota), new(api.TopicList), new(api.TopicStatus),
-			new(api.ConsumerList), new(api.ConsumerProgress), new(api.TagResources), new(api.SaslUsers), new(api.ACLs),
-		} {
+		for _, a := range api.Actions() {
+			into := api.ReplyForTest(a.Name)
 			_ = api.DecodeForTest(200, body, into)
 			if l, ok := into.(*api.InstanceList); ok {
 				for i := range l.Instances {

@@ -1,15 +1,32 @@
 package api
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"strconv"
 	"strings"
+
+	"github.com/alikafka-exporter/alikafka-exporter/internal/secret"
 )
 
-// encode returns the wire parameters of request q, or an error that names the
-// action and the parameter. A zero field is not sent; where zero means
-// something the field is a pointer.
+// wire returns the parameters of request q in the form that is sent, or a
+// *ParamError.
+func (a *Action) wire(q any) ([]pair, error) {
+	ps, err := a.encode(q)
+	if err != nil {
+		return nil, err
+	}
+	params := make(map[string]string, len(ps))
+	for _, p := range ps {
+		params[p.name] = p.value
+	}
+	return ps, a.validate(params)
+}
+
+// encode returns the wire parameters of request q. A zero field is not sent;
+// where zero means something the field is a pointer.
 func (a *Action) encode(q any) ([]pair, error) {
 	v := reflect.ValueOf(q)
 	t := v.Type()
@@ -19,20 +36,32 @@ func (a *Action) encode(q any) ([]pair, error) {
 		if !ok {
 			continue
 		}
-		name, opts, _ := strings.Cut(tag, ",")
 		f := v.Field(i)
-		if f.IsZero() || f.Kind() == reflect.Slice && f.Len() == 0 {
-			if strings.Contains(opts, "required") {
-				return nil, &ParamError{Action: a.Name, Param: name, Reason: "is required"}
-			}
+		if f.IsZero() || (f.Kind() == reflect.Slice || f.Kind() == reflect.Map) && f.Len() == 0 {
 			continue
 		}
+		name, options, _ := strings.Cut(tag, ",")
 		var err error
-		if ps, err = appendParam(ps, name, f); err != nil {
+		if strings.Contains(options, "json") {
+			ps, err = appendJSON(ps, name, f)
+		} else {
+			ps, err = appendParam(ps, name, f)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("%s: %s: %w", a.Name, name, err)
 		}
 	}
 	return ps, nil
+}
+
+func appendJSON(ps []pair, name string, f reflect.Value) ([]pair, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(f.Interface()); err != nil {
+		return nil, err
+	}
+	return append(ps, pair{name, strings.TrimSuffix(b.String(), "\n")}), nil
 }
 
 // appendParam appends the pairs of one field: a value, or the elements of a
@@ -76,12 +105,9 @@ func scalar(f reflect.Value) (string, error) {
 	case reflect.Bool:
 		return strconv.FormatBool(f.Bool()), nil
 	default:
-		return "", fmt.Errorf("parameters of kind %s cannot be sent", f.Kind())
 	}
+	if s, ok := reflect.TypeAssert[secret.String](f); ok {
+		return s.Reveal(), nil
+	}
+	return "", fmt.Errorf("parameters of kind %s cannot be sent", f.Kind())
 }
-
-// ParamError is a request that was refused before it was sent.
-type ParamError struct{ Action, Param, Reason string }
-
-// Error implements error.
-func (e *ParamError) Error() string { return e.Action + ": " + e.Param + " " + e.Reason }

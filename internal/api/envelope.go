@@ -51,7 +51,7 @@ func judge(status int, body []byte) (map[string]any, envelope, *Error) {
 	}
 	return nil, env, &Error{
 		Class: classify(code, status), Code: code, Status: status,
-		Message: shorten(env.Message), RequestID: env.RequestID,
+		Message: shorten(env.Message), RequestID: env.RequestID, said: env.Message,
 	}
 }
 

@@ -123,7 +123,9 @@ type Error struct {
 	RequestID string // for a support ticket; empty where the cloud did not answer
 	Status    int    // HTTP status; 0 where there was no answer
 
-	cause error
+	cause  error
+	unsent bool   // no byte of the request left the process
+	said   string // the cloud's words in full, until they were scrubbed
 }
 
 // Error implements error.

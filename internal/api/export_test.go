@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"reflect"
 
@@ -46,12 +47,35 @@ func ScanForTest(status int, body []byte, into any) (requestID string, ok bool) 
 // EncodeForTest returns the wire parameters of a request.
 func EncodeForTest(q any) (map[string]string, error) {
 	a, _ := Lookup(reflect.TypeOf(q).Name())
+	ps, err := a.wire(q)
+	m := map[string]string{}
+	for _, p := range ps {
+		m[p.name] = p.value
+	}
+	return m, err
+}
+
+// WireForTest returns the parameters of a request as they would be sent, not
+// judged.
+func WireForTest(q any) (map[string]string, error) {
+	a, _ := Lookup(reflect.TypeOf(q).Name())
 	ps, err := a.encode(q)
 	m := map[string]string{}
 	for _, p := range ps {
 		m[p.name] = p.value
 	}
 	return m, err
+}
+
+// CallForTest makes the call of a request whose type is not known.
+func CallForTest(ctx context.Context, c *Client, q any) error {
+	return c.typed(ctx, q, func() any { return ReplyForTest(reflect.TypeOf(q).Name()) })
+}
+
+// ReplyForTest returns a pointer to a zero reply of an action.
+func ReplyForTest(action string) any {
+	a, _ := Lookup(action)
+	return reflect.New(a.reply).Interface()
 }
 
 // FormForTest signs params and returns the form that would be sent.

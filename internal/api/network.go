@@ -14,8 +14,8 @@ import (
 )
 
 // networkError names a transport fault. How far the request got decides what
-// a mutation may have done: dns, connection_refused and tls mean that nothing
-// was sent.
+// a mutation may have done: dns and connection_refused mean that nothing was
+// sent.
 func networkError(ctx context.Context, err error) *Error {
 	e := &Error{Class: Network, Code: CodeConnection, cause: err, Message: networkMessage(err)}
 	var dns *net.DNSError
@@ -29,9 +29,9 @@ func networkError(ctx context.Context, err error) *Error {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), isTimeout(err):
 		e.Code = CodeTimeout
 	case errors.As(err, &dns):
-		e.Code = CodeDNS
+		e.Code, e.unsent = CodeDNS, true
 	case errors.Is(err, syscall.ECONNREFUSED):
-		e.Code = CodeRefused
+		e.Code, e.unsent = CodeRefused, true
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF):
 		e.Code = CodeReset
 	case errors.Is(err, http.ErrSchemeMismatch), errors.As(err, &record), errors.As(err, &verify), errors.As(err, &unknown), errors.As(err, &hostname):

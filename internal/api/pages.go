@@ -48,8 +48,8 @@ func ListConsumerGroups(ctx context.Context, c *Client, q GetConsumerList) ([]Co
 }
 
 // ListTags returns all tags that q selects. NextToken of q is ignored.
-func ListTags(ctx context.Context, c *Client, q ListTagResources) ([]TagResource, error) {
-	var all []TagResource
+func ListTags(ctx context.Context, c *Client, q ListTagResources) ([]ResourceTag, error) {
+	var all []ResourceTag
 	q.NextToken = ""
 	seen := map[string]bool{}
 	for len(seen) < maxPages {
@@ -57,7 +57,7 @@ func ListTags(ctx context.Context, c *Client, q ListTagResources) ([]TagResource
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, r.Resources...)
+		all = append(all, r.Tags...)
 		if r.NextToken == "" {
 			return all, nil
 		}

@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -15,12 +16,8 @@ import (
 // TestEveryRequestTypeHasItsRow compares the table with the declarations.
 func TestEveryRequestTypeHasItsRow(t *testing.T) {
 	t.Parallel()
-	file, err := parser.ParseFile(token.NewFileSet(), "requests.go", nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var declared, listed []string
-	ast.Inspect(file, func(n ast.Node) bool {
+	find := func(n ast.Node) bool {
 		ts, ok := n.(*ast.TypeSpec)
 		if !ok {
 			return true
@@ -35,7 +32,18 @@ func TestEveryRequestTypeHasItsRow(t *testing.T) {
 			}
 		}
 		return true
-	})
+	}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, find)
+	}
 	for _, a := range api.Actions() {
 		listed = append(listed, a.Name)
 	}
@@ -43,32 +51,6 @@ func TestEveryRequestTypeHasItsRow(t *testing.T) {
 	slices.Sort(listed)
 	if d := cmp.Diff(declared, listed); d != "" {
 		t.Errorf("-declared +listed:\n%s", d)
-	}
-}
-
-func TestParametersAreTheDocumentedOnes(t *testing.T) {
-	t.Parallel()
-	samples := readJSON[map[string]sample](t, "samples.json")
-	for _, a := range api.Actions() {
-		t.Run(a.Name, func(t *testing.T) {
-			t.Parallel()
-			want, got := map[string]bool{}, map[string]bool{}
-			for _, p := range samples[a.Name].Params {
-				want[p.Name] = p.Required
-			}
-			for _, p := range a.Params {
-				got[p.Name] = p.Required
-			}
-			// Serverless-only filters of the current SDK that nobody here needs.
-			for _, extra := range []string{"AclOperationType", "AclPermissionType", "Host"} {
-				if a.Name == "DescribeAcls" {
-					delete(want, extra)
-				}
-			}
-			if d := cmp.Diff(want, got); d != "" {
-				t.Errorf("parameter: required (-documented +table):\n%s", d)
-			}
-		})
 	}
 }
 

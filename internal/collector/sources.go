@@ -51,6 +51,18 @@ func sources() []*source {
 	}
 }
 
+// Actions returns the actions with which an account is polled.
+func Actions(a AccountConfig) []string {
+	var actions []string
+	for _, s := range sources() {
+		if s.name == sourceRegions && len(a.Regions) > 0 {
+			continue // nothing is left to discover
+		}
+		actions = append(actions, s.action)
+	}
+	return actions
+}
+
 // consumedFactor slows topic_status down for topics whose log ends come with
 // the progress of a group, though not beyond half of the TTL.
 const consumedFactor = 5

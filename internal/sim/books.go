@@ -7,8 +7,10 @@ import (
 
 // Match selects calls. Empty fields match all.
 type Match struct {
-	Account, Action, RegionID string
-	Params                    map[string]string // parameters that must have these values
+	Account  string            `json:"account,omitempty"`
+	Action   string            `json:"action,omitempty"`
+	RegionID string            `json:"region_id,omitempty"`
+	Params   map[string]string `json:"params,omitempty"` // parameters that must have these values
 }
 
 func (m Match) matches(c *Call) bool {
@@ -26,9 +28,9 @@ func (m Match) matches(c *Call) bool {
 
 // Count is how many calls there were and what became of them.
 type Count struct {
-	Calls     int // all of the below and the good ones
-	Throttled int // refused by a rate limit or by a fault that says so
-	Refused   int // refused for another reason
+	Calls     int `json:"calls"`     // all of the below and the good ones
+	Throttled int `json:"throttled"` // refused by a rate limit or by a fault that says so
+	Refused   int `json:"refused"`   // refused for another reason
 }
 
 // book is the key of a count.

@@ -24,6 +24,9 @@ type Call struct {
 	operation *operation
 	cred      *credential
 	since     time.Duration // At, since the start of the cloud
+	after     time.Duration // a fault puts off what the call changes
+	put       bool          // there is something to put off
+	late      bool          // this is where it was put off to
 }
 
 // Param returns a parameter of the request, empty when it is not there.
@@ -39,8 +42,12 @@ type product struct {
 
 // operation is one action: what it does and the form of its answer.
 type operation struct {
-	do   func(*Call, *reply) *refusal
-	bare bool // answers without Code, Message and Success
+	do     func(*Call, *reply) *refusal
+	bare   bool   // answers without Code, Message and Success
+	counts bool   // Success is a number, which is all that the SDKs accept there
+	writes bool   // runs alone, and changes the state in Call.apply
+	newer  bool   // the 2022 reference does not know it
+	empty  string // required parameter that may be there without a value
 }
 
 // style returns the form of the answer: the product's default unless Format,
@@ -91,6 +98,9 @@ func (c *Call) resolve() *refusal {
 		return refuse(http.StatusBadRequest, "NoSuchVersion", "The specified version does not exist.")
 	}
 	op := p.operations[c.Action]
+	if op != nil && op.newer && c.cloud.opts.Edition == Edition2022 {
+		op = nil
+	}
 	if op == nil || c.request.path != "/" && c.request.path != "" {
 		return refuse(http.StatusNotFound, "InvalidApi.NotFound",
 			"Specified api is not found, please check your url and method.")
@@ -123,13 +133,25 @@ func (c *Call) execute(w *reply) *refusal {
 	if no := c.checkParams(); no != nil {
 		return no
 	}
-	c.cloud.mu.RLock()
+	if c.operation.writes {
+		return c.write(w)
+	}
+	c.cloud.rlock(c.since)
 	defer c.cloud.mu.RUnlock()
+	return c.answer(w)
+}
+
+// answer writes the answer of an operation, which does what it is there for.
+func (c *Call) answer(w *reply) *refusal {
 	w.begin(c.Action)
 	w.text("RequestId", c.ID)
 	if !c.operation.bare {
 		w.num("Code", http.StatusOK)
-		w.flag("Success", true)
+		if c.operation.counts {
+			w.num("Success", 1)
+		} else {
+			w.flag("Success", true)
+		}
 		w.text("Message", "operation success.")
 	}
 	if no := c.operation.do(c, w); no != nil {
@@ -139,13 +161,60 @@ func (c *Call) execute(w *reply) *refusal {
 	return nil
 }
 
+// write is answer for an operation that changes the state.
+func (c *Call) write(w *reply) *refusal {
+	c.cloud.mu.Lock()
+	defer c.cloud.mu.Unlock()
+	c.cloud.settle(c.since)
+	if no := c.answer(w); no != nil {
+		return no
+	}
+	if c.put {
+		c.cloud.schedule(c.since+c.after, c.again)
+	}
+	c.cloud.settle(c.since) // work that takes no time
+	return nil
+}
+
+// apply makes the change that a call asks for, once nothing speaks against it
+// any more. A fault may put it off.
+func (c *Call) apply(change func()) {
+	if c.after > 0 {
+		c.put = true
+		return
+	}
+	c.account().remember(c.since, c.cloud.opts.ReadLag)
+	change()
+	c.cloud.effects.add(c)
+}
+
+// again carries out what was put off, unless it is refused by then.
+func (c *Call) again(at time.Duration) {
+	late := *c
+	late.after, late.late, late.since = 0, true, at
+	_ = late.operation.do(&late, &reply{}) // nobody is there to be told
+}
+
+// arrive uses up the nonce of a call that a fault refuses where the gateway
+// or the service would have, and returns the refusal of a nonce that is used.
+func (c *Call) arrive(f *Fault, code string) *refusal {
+	if f.Kind != Refuse && f.Kind != Unsuccessful || throttles(code) && c.cloud.opts.NonceAfterThrottle ||
+		c.cloud.nonces.use(c.cred.ID, c.Param("SignatureNonce"), c.At) {
+		return nil
+	}
+	return nonceUsed()
+}
+
+func nonceUsed() *refusal {
+	return refuse(http.StatusBadRequest, "SignatureNonceUsed", "The request signature nonce has been used.")
+}
+
 // spend uses up the nonce and one call of the limits.
 func (c *Call) spend() *refusal {
 	nonce := c.Param("SignatureNonce")
-	used := refuse(http.StatusBadRequest, "SignatureNonceUsed", "The request signature nonce has been used.")
 	late := c.cloud.opts.NonceAfterThrottle
 	if late && c.cloud.nonces.seen(c.cred.ID, nonce) || !late && !c.cloud.nonces.use(c.cred.ID, nonce, c.At) {
-		return used
+		return nonceUsed()
 	}
 	if no := checkToken(c.cred, c.Param("SecurityToken"), c.At); no != nil {
 		return no
@@ -154,7 +223,7 @@ func (c *Call) spend() *refusal {
 		return no
 	}
 	if late && !c.cloud.nonces.use(c.cred.ID, nonce, c.At) {
-		return used
+		return nonceUsed()
 	}
 	return nil
 }
@@ -168,7 +237,7 @@ func (c *Call) checkParams() *refusal {
 	}
 	for _, p := range row.Params {
 		name := strings.Replace(p.Name, ".N", ".1", 1)
-		if p.Required && c.Param(name) == "" {
+		if p.Required && c.Param(name) == "" && (p.Name != c.operation.empty || !c.request.params.has(name)) {
 			return missing(name)
 		}
 	}
@@ -231,10 +300,23 @@ func (c *Call) sees(region string) bool {
 	return asked == "" || asked == region
 }
 
+// instances returns what the caller's account has: as it is for an operation
+// that writes, as the caller may see it for others.
+func (c *Call) instances() []*instance {
+	a := c.account()
+	if len(a.past) == 0 || c.operation.writes || c.roll("fresh") < c.cloud.opts.FreshReads {
+		return a.instances
+	}
+	return a.asOf(c.since)
+}
+
 // instance returns the instance that the call names.
-func (c *Call) instance() (*instance, *refusal) {
-	id := c.Param("InstanceId")
-	for _, in := range c.account().instances {
+func (c *Call) instance() (*instance, *refusal) { return c.instanceOf("InstanceId") }
+
+// instanceOf returns the instance that a parameter of the call names.
+func (c *Call) instanceOf(param string) (*instance, *refusal) {
+	id := c.Param(param)
+	for _, in := range c.instances() {
 		if in.ID == id && c.sees(in.RegionID) {
 			return in, nil
 		}
@@ -256,9 +338,25 @@ func (c *Call) running() (*instance, *refusal) {
 	}
 	switch service, _ := in.status(c.since); service {
 	case 0, 1, 2, 10, 15:
-		return nil, refuse(http.StatusBadRequest, "BIZ_INSTANCE_STATUS_ERROR", "The status of the specified instance is invalid. "+again)
+		return nil, badStatus()
 	}
 	return in, nil
+}
+
+// serving is instance for calls that need it in service.
+func (c *Call) serving() (*instance, *refusal) {
+	in, no := c.instance()
+	if no != nil {
+		return nil, no
+	}
+	if service, _ := in.status(c.since); service != inService {
+		return nil, badStatus()
+	}
+	return in, nil
+}
+
+func badStatus() *refusal {
+	return refuse(http.StatusBadRequest, "BIZ_INSTANCE_STATUS_ERROR", "The status of the specified instance is invalid. "+again)
 }
 
 // page cuts a list of n into the page that the call asks for. The service

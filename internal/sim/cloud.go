@@ -43,6 +43,11 @@ type Options struct {
 	Limits             Limits
 	NonceAfterThrottle bool // a throttled request does not use up its nonce
 
+	Delays     Delays
+	ReadLag    time.Duration // reads show what actions changed only so much later
+	FreshReads float64       // share of reads within ReadLag that show it nevertheless, by the seed
+	FormerSize bool          // a topic that is created again has at least the partitions that it had before
+
 	Edition          Edition
 	Lists            Lists
 	Strings          bool          // numbers and booleans of JSON answers as strings, as some samples show
@@ -67,16 +72,21 @@ type Cloud struct {
 	story   func(*Call) *Fault
 	serial  atomic.Uint64 // of request ids
 
+	due atomic.Int64 // the time of the first event, so that readers need no lock to know it
+
 	mu       sync.RWMutex // guards what follows and all they point to
 	accounts []*account
 	keys     map[string]*credential
 	owners   map[string]*account // by instance id
+	events   []event             // by time
+	effects  effects
 }
 
 // New returns a cloud whose time starts now. It fails when the story is
 // unknown or the world contradicts itself.
 func New(o Options) (*Cloud, error) {
 	orElse(&o.TagPage, 50)
+	o.Delays.fill()
 	c := &Cloud{
 		opts:    o,
 		start:   time.Now().Add(o.Skew),
@@ -84,6 +94,7 @@ func New(o Options) (*Cloud, error) {
 		keys:    make(map[string]*credential),
 		owners:  make(map[string]*account),
 	}
+	c.due.Store(int64(never))
 	var world World
 	if o.World != nil {
 		world = *o.World
@@ -234,16 +245,24 @@ func (c *Cloud) gateway(ctx context.Context, rq *request, no *refusal, id string
 			return nil, err
 		}
 		call.At, call.since = c.now()
-		no = f.instead()
+		if no = f.instead(); no != nil {
+			if used := call.arrive(f, no.code); used != nil {
+				f, no = nil, used
+			}
+		}
 		w.xml = w.xml != (f != nil && f.Kind == Garble)
 	}
 	if no == nil {
+		call.after = f.applyAfter()
 		no = call.execute(w)
 	}
 	if no != nil {
 		w.refuse(no, id, call.host())
 	}
 	c.books.add(call, no, c.opts.Log)
+	if err := sleep(ctx, f.answerAfter()); err != nil {
+		return nil, err
+	}
 	return f.distort(ctx, call, w.answer(no, id))
 }
 

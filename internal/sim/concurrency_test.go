@@ -58,6 +58,48 @@ func TestConcurrency(t *testing.T) {
 	}
 }
 
+// Writers and readers of the same instance, of what it is and of what it was.
+func TestConcurrentWrites(t *testing.T) {
+	t.Parallel()
+	cloud, _ := unlimited(t, sim.Options{World: stocked(), ReadLag: time.Millisecond, FreshReads: 0.5, Delays: sim.Delays{CreateTopic: time.Millisecond, DeleteTopic: time.Millisecond}})
+	var callers sync.WaitGroup
+	const writers, each = 4, 30
+	for i := range writers {
+		callers.Go(func() {
+			c := newClient(t, cloud)
+			in := []string{"InstanceId", main}
+			topic := []string{"InstanceId", main, "Topic", "topic-" + strconv.Itoa(i)}
+			for n := range each {
+				c.call("CreateTopic", append(topic, "Remark", "abc")...)
+				c.call("ModifyPartitionNum", append(topic, "AddPartitionNum", "1")...)
+				c.call("TagResources", "ResourceType", "TOPIC", "ResourceId.1", "Kafka_"+main+"_orders", "Tag.1.Key", "k"+strconv.Itoa(i), "Tag.1.Value", strconv.Itoa(n))
+				c.call("UpdateAllowedIp", append(in, "UpdateType", []string{"add", "delete"}[n%2], "PortRange", "9092/9092", "AllowedListType", "vpc", "AllowedListIp", "192.168."+strconv.Itoa(i)+".0/24")...)
+				c.call("UpdateConsumerOffset", append(in, "ConsumerId", "nightly", "Topic", "orders", "Time", "-1")...)
+				c.call("CreateSaslUser", append(in, "Username", "u"+strconv.Itoa(i), "Password", "p")...)
+				c.call("CreatePostPayOrder", "TopicQuota", "50", "DiskType", "0", "DiskSize", "500", "DeployType", "5", "IoMax", "30")
+				c.call("DeleteTopic", topic...)
+			}
+		})
+		callers.Go(func() {
+			c := newClient(t, cloud)
+			for range each {
+				c.call("GetInstanceList")
+				c.call("GetAllowedIpList", "InstanceId", main)
+				c.call("GetTopicList", "InstanceId", main)
+				c.call("GetConsumerProgress", "InstanceId", main, "ConsumerId", "nightly")
+				c.call("ListTagResources", "ResourceType", "TOPIC", "Tag.1.Key", "k0")
+				cloud.Effects(sim.Match{Action: "CreateTopic"})
+				cloud.World()
+				cloud.TrueLag("own", main, "billing", "orders", 0)
+			}
+		})
+	}
+	callers.Wait()
+	if got := cloud.Effects(sim.Match{Action: "CreatePostPayOrder"}); len(got) != writers*each {
+		t.Errorf("%d orders", len(got))
+	}
+}
+
 // A day of polling leaves no nonce behind that is old enough to forget, and
 // costs no real time.
 func TestDayOfPolling(t *testing.T) {

@@ -16,7 +16,7 @@ var ErrNotFound = errors.New("sim: not found")
 
 // edit calls f on the instance of ref, alone with the state.
 func (c *Cloud) edit(ref Ref, f func(a *account, in *instance) error) error {
-	c.mu.Lock()
+	c.lock()
 	defer c.mu.Unlock()
 	a := c.account(ref.Account)
 	if a == nil {
@@ -31,22 +31,40 @@ func (c *Cloud) edit(ref Ref, f func(a *account, in *instance) error) error {
 
 // AddInstance makes an instance at run time.
 func (c *Cloud) AddInstance(accountName string, w Instance) error {
-	c.mu.Lock()
+	now := c.lock()
 	defer c.mu.Unlock()
 	a := c.account(accountName)
 	if a == nil {
 		return fmt.Errorf("%w: account %s", ErrNotFound, accountName)
 	}
-	_, now := c.now()
 	return c.addInstance(a, w, now)
 }
 
-// SetStatus gives an instance another ServiceStatus, see [Instance].
+// SetStatus gives an instance another ServiceStatus, see [Instance], and ends
+// what was being done to it.
 func (c *Cloud) SetStatus(ref Ref, status int64) error {
 	return c.edit(ref, func(_ *account, in *instance) error {
+		in.task++
+		in.busy, in.view = "", derived
+		if status == Stopped {
+			in.Status, in.view = expired, viewStopped
+			return nil
+		}
 		in.Status = max(0, status)
 		return nil
 	})
+}
+
+// SetBalance changes how much money an account has, see [Account].
+func (c *Cloud) SetBalance(accountName string, balance float64) error {
+	c.lock()
+	defer c.mu.Unlock()
+	a := c.account(accountName)
+	if a == nil {
+		return fmt.Errorf("%w: account %s", ErrNotFound, accountName)
+	}
+	a.Balance = balance
+	return nil
 }
 
 // AddTopic makes a topic at run time; an Age of zero means now.
@@ -74,11 +92,9 @@ func (c *Cloud) Remove(ref Ref) error {
 		case ref.Topic != "" && t != nil:
 			in.removeTopic(t)
 		case ref.Topic == "" && g != nil:
-			delete(in.byGroup, g.Name)
-			in.groups = without(in.groups, g)
+			in.removeGroup(g)
 		case ref.Topic == "" && ref.Group == "":
-			delete(c.owners, in.ID)
-			a.instances = without(a.instances, in)
+			c.removeInstance(a, in)
 		default:
 			return fmt.Errorf("%w: %+v", ErrNotFound, ref)
 		}
@@ -86,7 +102,18 @@ func (c *Cloud) Remove(ref Ref) error {
 	})
 }
 
+func (c *Cloud) removeInstance(a *account, in *instance) {
+	delete(c.owners, in.ID)
+	a.instances = without(a.instances, in)
+}
+
+func (in *instance) removeGroup(g *group) {
+	delete(in.byGroup, g.Name)
+	in.groups = without(in.groups, g)
+}
+
 func (in *instance) removeTopic(t *topic) {
+	in.former[t.Name] = t.Partitions
 	delete(in.byTopic, t.Name)
 	in.topics = without(in.topics, t)
 	for _, g := range in.groups {
@@ -107,17 +134,22 @@ func (c *Cloud) AddPartitions(ref Ref, n int) error {
 			return fmt.Errorf("%w: topic %s, %d partitions", ErrNotFound, ref.Topic, n)
 		}
 		_, now := c.now()
-		last := &t.eras[len(t.eras)-1]
-		next := era{from: now, sum: t.total(now)}
-		for p := range last.base {
-			next.base = append(next.base, last.base[p]+last.weight[p]*(next.sum-last.sum))
-		}
-		next.base = append(next.base, make([]float64, n)...)
-		t.Partitions += n
-		next.weight = c.weights(in.ID, t)
-		t.eras = append(t.eras, next)
+		c.grow(in, t, n, now)
 		return nil
 	})
+}
+
+// grow gives a topic n more partitions at a time.
+func (c *Cloud) grow(in *instance, t *topic, n int, now time.Duration) {
+	last := &t.eras[len(t.eras)-1]
+	next := era{from: now, sum: t.total(now)}
+	for p := range last.base {
+		next.base = append(next.base, last.base[p]+last.weight[p]*(next.sum-last.sum))
+	}
+	next.base = append(next.base, make([]float64, n)...)
+	t.Partitions += n
+	next.weight = c.weights(in.ID, t)
+	t.eras = append(t.eras, next)
 }
 
 // SetMembers changes how many members of a group are online; 0 sends all
@@ -125,12 +157,36 @@ func (c *Cloud) AddPartitions(ref Ref, n int) error {
 func (c *Cloud) SetMembers(ref Ref, n int) error {
 	return c.edit(ref, func(_ *account, in *instance) error {
 		g := in.byGroup[ref.Group]
-		if g == nil {
-			return fmt.Errorf("%w: consumer group %s", ErrNotFound, ref.Group)
+		if g == nil || n < 0 {
+			return fmt.Errorf("%w: consumer group %s, %d members", ErrNotFound, ref.Group, n)
+		}
+		reason := "member joined the group"
+		if n < len(g.clients) {
+			reason = "member left the group"
 		}
 		g.Offline, g.clients = n == 0, clients(in.ID, g.Name, n)
+		_, now := c.now()
+		g.rebalanced(now, reason)
+		if n > 0 {
+			g.wake(now)
+		}
 		return nil
 	})
+}
+
+// wake lets a group go on from the offsets that it was given while it had no
+// members.
+func (g *group) wake(now time.Duration) {
+	for _, s := range g.subscriptions {
+		for p, b := range s.bends {
+			if b.waits {
+				delete(s.bends, p)
+				next := *b
+				next.wake(now, g.position(s, p, now))
+				s.bends[p] = &next
+			}
+		}
+	}
 }
 
 // Pause makes a group stand still from now on, on one topic or, with an empty
@@ -169,9 +225,9 @@ func (c *Cloud) bend(ref Ref, to func(at, now time.Duration) (time.Duration, flo
 			for p := range s.topic.Partitions {
 				at := g.position(s, p, now)
 				delete(s.bends, p)
-				b := bend{from: now}
+				b := bend{since: now, from: now}
 				b.place, b.speed = to(at, now)
-				if b.speed > 0 && b.place > max(at, g.position(s, p, now)) {
+				if b.speed > 0 && b.place > g.position(s, p, now) {
 					b.ahead, b.speed = true, 0
 				}
 				s.bends[p] = &b
@@ -187,7 +243,8 @@ func (c *Cloud) bend(ref Ref, to func(at, now time.Duration) (time.Duration, flo
 // World returns what there is now, keys and passwords included, with its
 // defaults filled in. Ages count from the start of the cloud.
 func (c *Cloud) World() World {
-	c.mu.RLock()
+	_, now := c.now()
+	c.rlock(now)
 	defer c.mu.RUnlock()
 	var w World
 	for _, a := range c.accounts {

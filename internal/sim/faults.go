@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"slices"
@@ -28,25 +29,46 @@ const (
 	Redirect                 // HTTP 302 to another host
 )
 
+func kindNames() []string {
+	return []string{"slow", "refuse", "unsuccessful", "gateway", "truncate", "oversize", "reset", "hang", "garble", "redirect"}
+}
+
 // String returns the name of the kind, which the log shows as the code of a
 // call that was not executed and got no error document.
 func (k Kind) String() string {
-	names := [...]string{"slow", "refuse", "unsuccessful", "gateway", "truncate", "oversize", "reset", "hang", "garble", "redirect"}
-	if int(k) < len(names) {
+	if names := kindNames(); int(k) < len(names) {
 		return names[k]
 	}
 	return "Kind?"
 }
 
+// MarshalText returns the name of the kind.
+func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// UnmarshalText reads the name of a kind.
+func (k *Kind) UnmarshalText(text []byte) error {
+	i := slices.Index(kindNames(), string(text))
+	if i < 0 {
+		return fmt.Errorf("sim: no such kind of fault: %q", text)
+	}
+	*k = Kind(i)
+	return nil
+}
+
 // Fault is what goes wrong with a call. Faults other than Slow, Truncate,
 // Oversize and Garble keep it from being executed, unless Executed is set.
+// Refuse and Unsuccessful use up the nonce of the request, but for throttling
+// with Options.NonceAfterThrottle; the others that are not executed stand for
+// a request that never reached the gateway, and do not.
 type Fault struct {
 	Kind          Kind
 	Latency       time.Duration // before the call is executed or refused
 	Jitter        time.Duration // up to so much more, by the seed
 	Status        int           // default 400 for Refuse, by the code for well-known ones
 	Code, Message string
-	Executed      bool // the call is executed and its answer lost: for Reset, Hang, Gateway and Refuse
+	Executed      bool          // the call is executed and its answer lost: for Reset, Hang, Gateway, Refuse, Unsuccessful and Redirect
+	AnswerAfter   time.Duration // between the execution and the answer
+	ApplyAfter    time.Duration // the call is executed, but what it changes is changed so much later, if it is still possible then
 
 	Times int     // with SetFault: only so many calls; 0 means all
 	Rate  float64 // with SetFault: only this share of calls, by the seed; 0 means all
@@ -54,6 +76,7 @@ type Fault struct {
 
 // rule is a fault set at run time.
 type rule struct {
+	id    int
 	match Match
 	fault Fault
 	left  int
@@ -62,21 +85,32 @@ type rule struct {
 type faults struct {
 	mu    sync.Mutex
 	rules []*rule
+	last  int // id
 }
 
 // SetFault makes the calls that match fail, beside what Options.Faults says,
 // and returns a function that ends it. The rule that was set last is tried
 // first.
 func (c *Cloud) SetFault(m Match, f Fault) (remove func()) {
-	r := &rule{match: m, fault: f, left: f.Times}
-	c.faults.mu.Lock()
-	defer c.faults.mu.Unlock()
-	c.faults.rules = append(c.faults.rules, r)
-	return func() {
-		c.faults.mu.Lock()
-		defer c.faults.mu.Unlock()
-		c.faults.rules = without(c.faults.rules, r)
-	}
+	id := c.faults.add(m, f)
+	return func() { c.faults.remove(id) }
+}
+
+func (fs *faults) add(m Match, f Fault) (id int) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	fs.last++
+	fs.rules = append(fs.rules, &rule{id: fs.last, match: m, fault: f, left: f.Times})
+	return fs.last
+}
+
+// remove ends a fault, or with id 0 all, and reports whether there was one.
+func (fs *faults) remove(id int) bool {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	before := len(fs.rules)
+	fs.rules = slices.DeleteFunc(slices.Clone(fs.rules), func(r *rule) bool { return id == 0 || r.id == id })
+	return len(fs.rules) < before
 }
 
 // fault returns what shall go wrong with a call, if anything.
@@ -134,10 +168,24 @@ func (f *Fault) latency(call *Call) time.Duration {
 	return f.Latency + time.Duration(float64(f.Jitter)*call.roll("jitter"))
 }
 
+func (f *Fault) answerAfter() time.Duration {
+	if f == nil {
+		return 0
+	}
+	return f.AnswerAfter
+}
+
+func (f *Fault) applyAfter() time.Duration {
+	if f == nil {
+		return 0
+	}
+	return f.ApplyAfter
+}
+
 // instead returns the refusal of a call that a fault keeps from being
 // executed. What it says is not always sent, see distort.
 func (f *Fault) instead() *refusal {
-	if f == nil || f.Executed {
+	if f == nil || f.Executed || f.ApplyAfter > 0 {
 		return nil
 	}
 	switch f.Kind {

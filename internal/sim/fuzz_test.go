@@ -5,8 +5,10 @@ import (
 	"encoding/xml"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/sim"
@@ -76,4 +78,57 @@ func FuzzSigned(f *testing.F) {
 			t.Errorf("%q sent as %q: %+v", topic, other, e)
 		}
 	})
+}
+
+// Any order of writes, right or wrong, leaves a world that can be read, in
+// which offsets only grow, and has as many effects as good answers.
+func FuzzWrites(f *testing.F) {
+	f.Add([]byte{25, 26, 25, 4, 11, 12, 200, 13, 14, 32}, "orders")
+	f.Add([]byte("StopInstance, then ReopenInstance"), "state")
+	f.Fuzz(func(t *testing.T, steps []byte, text string) {
+		synctest.Test(t, func(t *testing.T) {
+			cloud, c := unlimited(t, sim.Options{World: stocked()})
+			var good int
+			low := make(map[int]int64)
+			for _, step := range steps[:min(len(steps), 64)] {
+				call := everyWrite[int(step)%len(everyWrite)]
+				params := slices.Clone(call[1:])
+				if step >= 128 && len(params) > 2 {
+					params[3+2*(int(step)%(len(params)/2-1))] = text
+				}
+				status, body := c.call(call[0], params...)
+				if !json.Valid([]byte(body)) {
+					t.Fatalf("%s %q: %s", call[0], params, body)
+				}
+				if status == http.StatusOK {
+					good++
+				}
+				time.Sleep(time.Duration(step) * time.Second)
+				for p, o := range c.offsets(main, "state") {
+					if o.MinOffset < low[p] || o.MaxOffset < o.MinOffset {
+						t.Errorf("after %s %q: partition %d from %d to %+v", call[0], params, p, low[p], o)
+					}
+					low[p] = o.MinOffset
+				}
+				c.call("GetConsumerProgress", "InstanceId", main, "ConsumerId", "billing")
+				c.call("GetInstanceList")
+			}
+			if got := cloud.Effects(sim.Match{}); len(got) != good {
+				t.Errorf("%d good answers, %d effects", good, len(got))
+			}
+			cloud.World()
+		})
+	})
+}
+
+// offsets returns those of a topic if it can be read.
+func (c *client) offsets(instance, topic string) []struct{ Partition, MinOffset, MaxOffset, LastUpdateTimestamp int64 } {
+	c.t.Helper()
+	var s status
+	if code, body := c.call("GetTopicStatus", "InstanceId", instance, "Topic", topic); code == http.StatusOK {
+		if err := json.Unmarshal([]byte(body), &s); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	return s.TopicStatus.OffsetTable.OffsetTable
 }

@@ -75,7 +75,7 @@ func getConsumerProgress(c *Call, w *reply) *refusal {
 		w.list("TopicList", "TopicList", len(g.subscriptions), func(i int) { p.writeTopic(w, i) })
 		if p.current {
 			w.text("state", p.state())
-			p.writeRebalances(w)
+			p.writeRebalances(w, "RebalanceInfoList", p.group, 5)
 		}
 	})
 	return nil
@@ -186,16 +186,17 @@ func (p *progress) state() string {
 	return "STABLE"
 }
 
-// writeRebalances writes the last few rebalances, latest first.
-func (p *progress) writeRebalances(w *reply) {
-	last := p.group.rebalances(p.since, 5)
-	w.list("RebalanceInfoList", "RebalanceInfoList", len(last), func(i int) {
-		at := p.cloud.millis(last[i].at)
-		if p.cloud.opts.RebalanceSeconds {
+// writeRebalances writes the last few rebalances of a group, latest first;
+// item is as for [reply.list].
+func (c *Call) writeRebalances(w *reply, item string, g *group, n int) {
+	last := g.rebalances(c.since, n)
+	w.list("RebalanceInfoList", item, len(last), func(i int) {
+		at := c.cloud.millis(last[i].at)
+		if c.cloud.opts.RebalanceSeconds {
 			at /= 1000
 		}
 		w.num("Generation", last[i].generation)
-		w.text("GroupId", p.group.Name)
+		w.text("GroupId", g.Name)
 		w.num("LastRebalanceTimestamp", at)
 		w.num("RebalanceTimeConsuming", rebalanceTook.Milliseconds())
 		w.flag("RebalanceSuccess", true)

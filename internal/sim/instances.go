@@ -1,7 +1,7 @@
 package sim
 
 import (
-	"net/http"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -13,7 +13,7 @@ import (
 func getInstanceList(c *Call, w *reply) *refusal {
 	ids := c.request.params.list("InstanceId")
 	var found []*instance
-	for _, in := range c.account().instances {
+	for _, in := range c.instances() {
 		switch {
 		case !c.sees(in.RegionID),
 			len(ids) > 0 && !slices.Contains(ids, in.ID),
@@ -75,21 +75,23 @@ func writeInstance(c *Call, w *reply, in *instance) {
 	w.num("TopicNumLimit", in.TopicLimit)
 	w.num("CreateTime", c.cloud.millis(-in.Age))
 	w.num("ExpiredTime", c.cloud.millis(in.ExpiresIn))
-	w.text("VpcId", "vpc-bp1"+digits(in.ID+"vpc", 18))
-	w.text("VSwitchId", "vsw-bp1"+digits(in.ID+"vsw", 18))
-	w.text("ZoneId", "zone"+in.zone())
-	w.text("SecurityGroup", "")
+	w.text("VpcId", in.VpcID)
+	w.text("VSwitchId", in.VSwitchID)
+	w.text("ZoneId", in.ZoneID)
+	w.text("SecurityGroup", in.SecurityGroup)
 	all := in.config()
 	if c.cloud.opts.DoubleEscape {
 		all = strings.ReplaceAll(all, `"`, `\"`)
 	}
 	w.text("AllConfig", all)
-	w.text("EndPoint", in.addresses(false, 9092))
-	w.text("DomainEndpoint", in.endpoints("-vpc", 9092))
-	w.text("SaslDomainEndpoint", in.endpoints("-vpc", 9094))
-	if in.DeployType == 4 {
-		w.text("SslEndPoint", in.addresses(true, 9093))
-		w.text("SslDomainEndpoint", in.endpoints("", 9093))
+	if in.VpcID != "" {
+		w.text("EndPoint", in.addresses(false, 9092))
+		w.text("DomainEndpoint", in.endpoints("-vpc", 9092))
+		w.text("SaslDomainEndpoint", in.endpoints("-vpc", 9094))
+		if in.DeployType == 4 {
+			w.text("SslEndPoint", in.addresses(true, 9093))
+			w.text("SslDomainEndpoint", in.endpoints("", 9093))
+		}
 	}
 	writeTags(w, in.Tags)
 	w.object("UpgradeServiceDetailInfo", func() { w.text("Current2OpenSourceVersion", in.Version) })
@@ -104,23 +106,39 @@ func writeNewer(w *reply, in *instance) {
 	w.num("UsedTopicCount", int64(len(in.topics)))
 	w.num("UsedPartitionCount", in.partitions())
 	w.num("UsedGroupCount", int64(len(in.groups)))
-	w.text("IoMaxSpec", "alikafka.hw."+itoa(max(2, int(in.IoMax/10)))+"xlarge")
+	w.text("IoMaxSpec", trafficSpec(in.IoMax))
 	w.num("IoMaxRead", in.IoMax*2)
 	w.num("IoMaxWrite", in.IoMax)
-	w.num("ReservedPublishCapacity", 0)
-	w.num("ReservedSubscribeCapacity", 0)
+	w.num("ReservedPublishCapacity", in.ReservedPublish)
+	w.num("ReservedSubscribeCapacity", in.ReservedSubscribe)
 	w.text("ResourceGroupId", in.ResourceGroupID)
 	w.text("Series", in.Series)
-	w.text("StandardZoneId", in.RegionID+"-"+in.zone())
-	w.text("SaslEndPoint", in.addresses(false, 9094))
-	w.text("VpcSaslEndPoint", in.addresses(false, 9095))
-	w.text("VpcSaslDomainEndpoint", in.endpoints("-vpc", 9095))
-	w.num("DefaultPartitionNum", 12)
+	if in.ZoneID != "" {
+		w.text("StandardZoneId", in.RegionID+"-"+strings.TrimPrefix(in.ZoneID, "zone"))
+	}
+	if in.VpcID != "" {
+		w.text("SaslEndPoint", in.addresses(false, 9094))
+		w.text("VpcSaslEndPoint", in.addresses(false, 9095))
+		w.text("VpcSaslDomainEndpoint", in.endpoints("-vpc", 9095))
+	}
+	if in.KMSKeyID != "" {
+		w.text("KmsKeyId", in.KMSKeyID)
+	}
+	w.num("DefaultPartitionNum", in.AutoPartitions)
 	w.num("RecommendedPartitionCount", in.PartitionLimit)
-	w.flag("AutoCreateTopicEnable", false)
-	w.flag("AutoCreateGroupEnable", false)
+	w.flag("AutoCreateTopicEnable", in.AutoTopics)
+	w.flag("AutoCreateGroupEnable", in.AutoGroups)
 	w.flag("ScheduledRetirement", false)
-	w.texts("VSwitchIds", "VSwitchIds", []string{"vsw-bp1" + digits(in.ID+"vsw", 18)})
+	if in.VSwitchID != "" {
+		w.texts("VSwitchIds", "VSwitchIds", []string{in.VSwitchID})
+	}
+	if len(in.Confluent) > 0 {
+		w.object("ConfluentConfig", func() {
+			for _, name := range slices.Sorted(maps.Keys(in.Confluent)) {
+				w.num(name, in.Confluent[name])
+			}
+		})
+	}
 }
 
 func writeTags(w *reply, tags []Tag) {
@@ -136,7 +154,7 @@ func writeTags(w *reply, tags []Tag) {
 func getAllInstanceIDList(c *Call, w *reply) *refusal {
 	var regions []string
 	byRegion := make(map[string][]string)
-	for _, in := range c.account().instances {
+	for _, in := range c.instances() {
 		if byRegion[in.RegionID] == nil {
 			regions = append(regions, in.RegionID)
 		}
@@ -178,20 +196,15 @@ func getAllowedIPList(c *Call, w *reply) *refusal {
 	return nil
 }
 
-// getQuotaTip imitates GetQuotaTip, which the 2022 reference does not know.
-// Serverless instances have no quota to tell.
+// getQuotaTip imitates GetQuotaTip. Serverless instances have no quota to
+// tell.
 func getQuotaTip(c *Call, w *reply) *refusal {
-	if c.cloud.opts.Edition == Edition2022 {
-		return refuse(http.StatusNotFound, "InvalidApi.NotFound",
-			"Specified api is not found, please check your url and method.")
-	}
 	in, no := c.instance()
 	if no != nil {
 		return no
 	}
-	if in.PaidType != 0 && in.PaidType != 1 {
-		return refuse(http.StatusBadRequest, "BIZ_INSTANCE_PAIDTYPE_NOT_SUPPORT",
-			"The billing method of the instance does not support this operation. "+again)
+	if in.PaidType != prePaid && in.PaidType != postPaid {
+		return badPaidType()
 	}
 	topics, partitions, groups := int64(len(in.topics)), in.partitions(), int64(len(in.groups))
 	w.object("QuotaData", func() {

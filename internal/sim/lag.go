@@ -5,13 +5,13 @@ package sim
 // (0 when there is none). It is not ok when the partition is not consumed by
 // the group or does not exist.
 func (c *Cloud) TrueLag(accountName, instanceID, groupName, topicName string, partition int) (messages int64, seconds float64, ok bool) {
-	c.mu.RLock()
+	_, now := c.now()
+	c.rlock(now)
 	defer c.mu.RUnlock()
 	g, s := c.find(accountName, instanceID, groupName, topicName)
 	if s == nil || partition < 0 || partition >= s.topic.Partitions {
 		return 0, 0, false
 	}
-	_, now := c.now()
 	offset, end := g.committed(s, partition, now)
 	if offset >= end {
 		return 0, 0, true

@@ -23,7 +23,7 @@ const (
 // Limits are the server's rate limits, in calls per second. Calls that are
 // refused do not count.
 type Limits struct {
-	Default     float64            // per account and action; 0 means 3, negative none
+	Default     float64            // per account and action; 0 means 3, negative none, not even the documented ones
 	Actions     map[string]float64 // per account, instead of Default and of the documented limit of an action
 	PerSourceIP float64            // over all accounts and actions; 0 means 100, negative none
 	PerRegion   bool               // count per account, action and region
@@ -95,12 +95,12 @@ func (l *limiter) counter(key limitKey) *counter {
 }
 
 // qps returns the limit of an action: its own, else the documented one, else
-// the default.
+// the default; a negative default lifts the documented ones, too.
 func (l *limiter) qps(action string) float64 {
 	if qps, ok := l.limits.Actions[action]; ok {
 		return qps
 	}
-	if row, ok := api.Lookup(action); ok && row.QPS > 0 {
+	if row, ok := api.Lookup(action); ok && row.QPS > 0 && l.limits.Default >= 0 {
 		return row.QPS
 	}
 	return l.limits.Default
@@ -176,6 +176,15 @@ func (c *Cloud) SetLimit(action string, qps float64) {
 	} else {
 		c.limiter.limits.Actions[action] = qps
 	}
+}
+
+// current returns the limits as they are now.
+func (l *limiter) current() Limits {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.limits
+	now.Actions = maps.Clone(now.Actions)
+	return now
 }
 
 // SetSourceLimit changes the limit per source address at run time, in calls

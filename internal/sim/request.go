@@ -36,6 +36,10 @@ func (ps params) get(name string) string {
 	return ""
 }
 
+func (ps params) has(name string) bool {
+	return slices.ContainsFunc(ps, func(p param) bool { return p.name == name })
+}
+
 // list returns the values of name.1, name.2, … up to the first gap.
 func (ps params) list(name string) []string {
 	var vs []string

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"maps"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +21,7 @@ type account struct {
 	Account
 
 	instances []*instance
+	past      []view // what reads may still show, oldest first
 }
 
 type instance struct {
@@ -29,6 +31,13 @@ type instance struct {
 	groups  []*group
 	byTopic map[string]*topic
 	byGroup map[string]*group
+
+	view     int64           // ViewInstanceStatusCode, or derived
+	task     int             // counts what was done to it, so that work knows that it was overtaken
+	busy     string          // kind of the work that goes on
+	creating map[string]bool // topics that are not listed yet
+	pending  int64           // their partitions
+	former   map[string]int  // partitions of topics that were deleted
 }
 
 type topic struct {
@@ -37,6 +46,11 @@ type topic struct {
 	curve     curve
 	eras      []era
 	retention time.Duration
+	floor     []int64 // lowest offsets when retention was last changed: what is deleted stays so
+	gaps      []Span  // when its producers were cut off; the last may go on to never
+	out       cut
+	listed    bool // the whitelist has let its producers in
+	deleting  bool
 }
 
 type group struct {
@@ -44,8 +58,12 @@ type group struct {
 
 	subscriptions []*subscription
 	moments       []rebalance   // of one period of the scene
+	happened      []rebalance   // besides, by time
+	forgotten     int64         // of those
 	phase         time.Duration // of its commits
 	clients       []client
+	out           cut
+	listed        bool // the whitelist has let its members in
 }
 
 type subscription struct {
@@ -96,7 +114,10 @@ func (c *Cloud) account(name string) *account {
 // addInstance makes an instance at a time since the start of the cloud; ages
 // are turned to count from that start.
 func (c *Cloud) addInstance(a *account, w Instance, now time.Duration) error {
-	in := &instance{Instance: w, byTopic: make(map[string]*topic), byGroup: make(map[string]*group)}
+	in := &instance{
+		Instance: w, byTopic: make(map[string]*topic), byGroup: make(map[string]*group),
+		creating: make(map[string]bool), former: make(map[string]int),
+	}
 	in.fill()
 	in.Age -= now
 	in.ExpiresIn += now
@@ -147,19 +168,44 @@ func (in *instance) fill() {
 	orElse(&in.Age, 400*day)
 	orElse(&in.ExpiresIn, 300*day)
 	orElse(&in.Retention, 72*time.Hour)
+	orElse(&in.AutoPartitions, 12)
+	for i := range in.Rules {
+		orElse(&in.Rules[i].ID, int64(i)+1)
+	}
+	in.view = derived
 	switch in.Status {
 	case 0:
-		in.Status = 5
+		in.Status = inService
 	case Undeployed:
 		in.Status = 0
+		return
+	case Stopped:
+		in.Status, in.view = expired, viewStopped
 	}
+	orElse(&in.VpcID, "vpc-bp1"+digits(in.ID+"vpc", 18))
+	orElse(&in.VSwitchID, "vsw-bp1"+digits(in.ID+"vsw", 18))
+	orElse(&in.ZoneID, "zone"+in.zone())
 }
+
+// Values of ServiceStatus and ViewInstanceStatusCode.
+const (
+	inService = 5
+	released  = 10
+	expired   = 15 // or stopped
+
+	viewStopped   = 3
+	viewStopping  = 21
+	viewStarting  = 22
+	viewReleasing = 23
+)
 
 func (c *Cloud) addTopic(in *instance, w Topic, now time.Duration) error {
 	if w.Name == "" || in.byTopic[w.Name] != nil {
 		return fmt.Errorf("topic %q: the name must be given and unique", w.Name)
 	}
 	orElse(&w.Partitions, 12)
+	orElse(&w.Replicas, 3)
+	orElse(&w.PortRange, plaintext)
 	if w.Partitions < 1 || w.Rate < 0 || w.Age < 0 || w.Quiet < 0 || w.Period < 0 {
 		return fmt.Errorf("topic %s: negative partitions, rate or time", w.Name)
 	}
@@ -204,6 +250,7 @@ func (c *Cloud) addGroup(in *instance, w Group, now time.Duration) error {
 		return fmt.Errorf("consumer group %s: negative members or time", w.Name)
 	}
 	orElse(&w.Members, 2)
+	orElse(&w.PortRange, plaintext)
 	orElse(&w.CommitEvery, 5*time.Second)
 	w.Age -= now
 	g := &group{Group: w, moments: w.Scene.moments()}
@@ -223,6 +270,11 @@ func (c *Cloud) addGroup(in *instance, w Group, now time.Duration) error {
 	return nil
 }
 
+// address returns where the n-th client of a group or a topic lives.
+func address(instance, name string, n int) netip.Addr {
+	return netip.AddrFrom4([4]byte{192, 168, byte(hash(instance, "/", name) % 200), byte(10 + n%200)})
+}
+
 // clients returns n members of a group.
 func clients(instance, group string, n int) []client {
 	cs := make([]client, n)
@@ -231,7 +283,7 @@ func clients(instance, group string, n int) []client {
 		cs[i] = client{
 			id:     id,
 			member: id + "-" + digits(instance+id, 8),
-			ip:     fmt.Sprintf("192.168.%d.%d", hash(instance, "/", group)%200, 10+i%200),
+			ip:     address(instance, group, i).String(),
 		}
 	}
 	return cs
@@ -242,14 +294,17 @@ func clients(instance, group string, n int) []client {
 // shown so by the newer field only.
 func (in *instance) status(t time.Duration) (service, view int64) {
 	service = in.Status
-	if service == 5 && in.PaidType == 0 && t >= in.ExpiresIn {
-		service = 15
+	if service == inService && in.PaidType == 0 && t >= in.ExpiresIn {
+		service = expired
+	}
+	if in.view != derived {
+		return service, in.view
 	}
 	switch service {
 	case 0, 1:
 		view = service
 	case 3:
-		view = 22
+		view = viewStarting
 	case 2:
 		view = 1
 	case 6, 7, 8:

@@ -59,7 +59,7 @@ func listTagResources(c *Call, w *reply) *refusal {
 // eachTagged calls f for every resource of a kind in the called region, with
 // its resource id and its tags.
 func (c *Call) eachTagged(kind string, f func(id string, tags []Tag)) {
-	for _, in := range c.account().instances {
+	for _, in := range c.instances() {
 		if !c.sees(in.RegionID) {
 			continue
 		}

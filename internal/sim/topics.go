@@ -51,7 +51,7 @@ func writeTopic(c *Call, w *reply, in *instance, t *topic) {
 	writeTags(w, t.Tags)
 	if c.cloud.opts.Edition == EditionCurrent {
 		w.flag("AutoCreate", t.AutoCreated)
-		w.text("TopicConfig", `{"replication-factor":3}`)
+		w.text("TopicConfig", t.topicConfig())
 	}
 }
 

@@ -110,6 +110,7 @@ func (t *topic) produced(p int, at time.Duration) int64 {
 
 // total returns the messages of all partitions produced up to at.
 func (t *topic) total(at time.Duration) float64 {
+	at = t.busyUntil(at)
 	if t.Quiet > 0 {
 		at = min(at, -t.Quiet)
 	}
@@ -142,7 +143,7 @@ func (t *topic) producedAt(p int, offset int64) time.Duration {
 	if e.weight[p] == 0 {
 		return e.from
 	}
-	return t.curve.inverse(e.sum+(need-e.base[p])/e.weight[p]) - t.Age
+	return t.wallTime(t.curve.inverse(e.sum+(need-e.base[p])/e.weight[p]) - t.Age)
 }
 
 // oldest returns the lowest offset that retention has left.
@@ -150,7 +151,20 @@ func (t *topic) oldest(p int, at time.Duration) int64 {
 	if t.Compact {
 		return 0
 	}
-	return t.produced(p, at-t.retention)
+	low := t.produced(p, at-t.retention)
+	if p < len(t.floor) {
+		low = max(low, t.floor[p])
+	}
+	return low
+}
+
+// retain keeps messages for another time from now on.
+func (t *topic) retain(retention, now time.Duration) {
+	floor := make([]int64, t.Partitions)
+	for p := range floor {
+		floor[p] = t.oldest(p, now)
+	}
+	t.floor, t.retention = floor, retention
 }
 
 // Knot is a point of a scene: from At on the group is Behind by so much, and
@@ -213,6 +227,17 @@ func (s *Scene) absent(t time.Duration) bool {
 	return false
 }
 
+// back returns the first time, from now on, at which members are online.
+func (s *Scene) back(now time.Duration) time.Duration {
+	at, round := s.phase(now)
+	for _, span := range s.Absent {
+		if span.From <= at && at < span.To {
+			return time.Duration(round)*s.period() + span.To
+		}
+	}
+	return now
+}
+
 // rebalance is one rebalance of a group.
 type rebalance struct {
 	at         time.Duration
@@ -240,10 +265,13 @@ func (s *Scene) moments() []rebalance {
 
 // bend changes the course of one partition of a subscription at run time.
 type bend struct {
-	from  time.Duration // since when
+	since time.Duration // from when on it stands at place
+	from  time.Duration // from when on it moves
 	place time.Duration // position at from
 	speed float64       // of the position from then on; 1 is as fast as production
-	ahead bool          // the group is at least there; else at most
+	ahead bool          // the group is at least there; else at most, or with no speed exactly
+	waits bool          // stands still until there are members
+	kept  *bend         // what a cut has put aside, if that stood still
 }
 
 // position returns up to which production time the group had consumed and
@@ -264,10 +292,13 @@ func (g *group) position(s *subscription, p int, now time.Duration) time.Duratio
 	if g.affects(p) {
 		place -= g.Scene.behind(at)
 	}
-	if o := s.bends[p]; o != nil && now >= o.from {
-		bent := o.place + time.Duration(o.speed*float64(max(at, o.from)-o.from))
-		if o.ahead {
+	if o := s.bends[p]; o != nil && now >= o.since {
+		bent := s.topic.later(o.place, time.Duration(o.speed*float64(max(at, o.from)-o.from)))
+		switch {
+		case o.ahead:
 			return max(place, bent)
+		case o.speed == 0:
+			return bent
 		}
 		return min(place, bent)
 	}
@@ -286,7 +317,7 @@ func (g *group) affects(p int) bool {
 
 // online returns the members that the group has at t.
 func (g *group) online(t time.Duration) []client {
-	if g.Offline || g.Scene.absent(t) {
+	if g.Offline || g.out != 0 || g.Scene.absent(t) {
 		return nil
 	}
 	return g.clients
@@ -298,8 +329,54 @@ func (g *group) committed(s *subscription, p int, now time.Duration) (offset, en
 	return min(s.topic.produced(p, g.position(s, p, now)), end), end
 }
 
-// rebalances returns the last n rebalances up to now, latest first.
+// rebalances returns the last n rebalances up to now, latest first: those of
+// the scene and those that happened besides.
 func (g *group) rebalances(now time.Duration, n int) []rebalance {
+	played := g.played(now, n)
+	if len(g.happened) == 0 {
+		return played
+	}
+	var last []rebalance
+	i := len(g.happened)
+	for len(last) < n && (i > 0 || len(played) > 0) {
+		if i > 0 && (len(played) == 0 || g.happened[i-1].at >= played[0].at) {
+			i--
+			r := g.happened[i]
+			r.generation = firstGeneration + g.countPlayed(r.at) + g.forgotten + int64(i)
+			last = append(last, r)
+			continue
+		}
+		r := played[0]
+		played = played[1:]
+		r.generation += g.forgotten + int64(i)
+		last = append(last, r)
+	}
+	return last
+}
+
+// rebalanced adds a rebalance to what happened.
+func (g *group) rebalanced(now time.Duration, reason string) {
+	g.happened = append(slices.Clip(g.happened), rebalance{at: now, reason: reason})
+	if more := len(g.happened) - maxRebalances; more > 0 {
+		g.happened = g.happened[more:]
+		g.forgotten += int64(more)
+	}
+}
+
+// maxRebalances bounds how many rebalances besides those of its scene a group
+// remembers.
+const maxRebalances = 100
+
+// countPlayed returns how many rebalances the scene has played up to now.
+func (g *group) countPlayed(now time.Duration) int64 {
+	if last := g.played(now, 1); len(last) > 0 {
+		return last[0].generation - firstGeneration + 1
+	}
+	return 0
+}
+
+// played is rebalances of the scene alone.
+func (g *group) played(now time.Duration, n int) []rebalance {
 	if len(g.moments) == 0 {
 		return nil
 	}

@@ -369,6 +369,10 @@ func TestSteering(t *testing.T) {
 			t.Errorf("state %s", got.State)
 		}
 		do(cloud.SetMembers(billing, 5))
+		if got := c.progress(stage, "billing").ConsumerProgress; got.State != "PREPARING_REBALANCE" || len(got.RebalanceInfoList.RebalanceInfoList) != 2 {
+			t.Errorf("state %s, %+v", got.State, got.RebalanceInfoList)
+		}
+		time.Sleep(5 * time.Second)
 		if got := c.progress(stage, "billing").ConsumerProgress; got.State != "STABLE" {
 			t.Errorf("state %s", got.State)
 		}

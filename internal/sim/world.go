@@ -11,7 +11,8 @@ type World struct{ Accounts []Account }
 // Account is one cloud account.
 type Account struct {
 	Name      string
-	Keys      []Key // none: the keys of [Options]
+	Keys      []Key   `json:"-"` // none: the keys of [Options]
+	Balance   float64 // CNY, of which buying takes at least 100; 0 means plenty
 	Instances []Instance
 	RabbitMQ  []RabbitMQ // what the other product, amqp-open, lists
 }
@@ -19,9 +20,12 @@ type Account struct {
 // Tag is a key and a value on an instance, a topic or a group.
 type Tag struct{ Key, Value string }
 
-// Undeployed as the Status of an [Instance] means that it was bought and not
-// started, which the service calls ServiceStatus 0.
-const Undeployed = -1
+// Values of the Status of an [Instance] that stand for more than a
+// ServiceStatus.
+const (
+	Undeployed int64 = -1 // bought and not started, which the service calls ServiceStatus 0
+	Stopped    int64 = -2 // by StopInstance: ServiceStatus 15 and ViewInstanceStatusCode 3
+)
 
 // Instance is an ApsaraMQ for Kafka instance. Units are those of the service.
 type Instance struct {
@@ -31,8 +35,9 @@ type Instance struct {
 	Series             string // v2, v3 or confluent; default v2
 	SpecType           string // default professional
 	Version            string // default 2.2.0
-	Status             int64  // ServiceStatus; 0 means 5 (in service), Undeployed means 0
-	PaidType           int64  // 0 subscription, 1 pay-as-you-go, 3 serverless
+	OldMinor           bool   // there is a newer minor release of that version
+	Status             int64  // ServiceStatus; 0 means 5 (in service); or Undeployed or Stopped
+	PaidType           int64  // 0 subscription, 1 pay-as-you-go, 3 serverless, 4 Confluent
 	DeployType         int64  // 4 internet and VPC, 5 VPC only; default 5
 	DiskType           int64  // 0 efficient cloud disk, 1 SSD
 	DiskSize           int64  // GB; default 900
@@ -41,15 +46,25 @@ type Instance struct {
 	TopicLimit         int64  // default 50
 	PartitionLimit     int64  // default 1100
 	GroupLimit         int64  // default 200
+	ReservedPublish    int64  // MB/s, serverless
+	ReservedSubscribe  int64  // MB/s, serverless
+
+	VpcID, VSwitchID, ZoneID, SecurityGroup, KMSKeyID string // where it is deployed
 
 	Age       time.Duration // since it was created; default 400 days
 	ExpiresIn time.Duration // from the start of the cloud; default 300 days
 	Retention time.Duration // of messages, in whole hours; default 72 h
 
+	AutoTopics     bool  // topics are created when they are first produced to
+	AutoGroups     bool  // groups are created when they first commit
+	AutoPartitions int64 // of topics created so; default 12
+
 	Config    map[string]string // AllConfig entries besides retention
+	Confluent map[string]int64  // sizes of the components of a Confluent instance
 	Allowed   []AllowedIPs
 	SaslUsers []SaslUser
 	ACLs      []ACL
+	Rules     []ScalingRule
 	Tags      []Tag
 	Topics    []Topic
 	Groups    []Group
@@ -64,7 +79,26 @@ type AllowedIPs struct {
 
 // SaslUser is a SASL user. Unlike the exporter, the service knows and answers
 // its password.
-type SaslUser struct{ Username, Password, Type, Mechanism string }
+type SaslUser struct {
+	Username  string
+	Password  string `json:"-"`
+	Type      string // plain or scram; default plain
+	Mechanism string // SCRAM-SHA-256 or SCRAM-SHA-512, of serverless instances
+}
+
+// ScalingRule reserves throughput of a serverless instance at set times.
+type ScalingRule struct {
+	ID                                 int64 // default: counts from 1
+	Name                               string
+	Schedule                           string // at or repeat
+	Repeat                             string // Daily or Weekly
+	Days                               []string
+	First                              time.Time
+	Zone                               string // such as GMT+8
+	Lasts                              time.Duration
+	ReservedPublish, ReservedSubscribe int64 // MB/s
+	Enabled                            bool
+}
 
 // ACL is one entry of an access control list.
 type ACL struct {
@@ -91,7 +125,11 @@ type Topic struct {
 	Compact       bool
 	Local         bool
 	AutoCreated   bool
-	WithoutRegion bool // as serverless instances answer it
+	WithoutRegion bool              // as serverless instances answer it
+	PortRange     string            // that its producers connect to; default 9092/9092
+	Replicas      int64             // default 3
+	MinISR        int64             // min.insync.replicas; 0 means that none was set
+	Config        map[string]string // settings of its own, such as retention.ms
 	Tags          []Tag
 }
 
@@ -112,6 +150,7 @@ type Group struct {
 	Remark        string
 	Age           time.Duration // since it was created; default 30 days
 	AutoCreated   bool
+	PortRange     string // that its members connect to; default 9092/9092
 	Tags          []Tag
 	Subscriptions []Subscription
 
