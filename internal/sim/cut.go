@@ -22,23 +22,23 @@ const plaintext = "9092/9092"
 // speed of production.
 const catchUp = 3
 
-// cutOff keeps all clients of an instance from its brokers.
-func (in *instance) cutOff(why cut, now time.Duration) {
+// stop keeps all clients of an instance from its brokers.
+func (in *instance) stop(now time.Duration) {
 	for _, t := range in.topics {
-		t.cutOff(why, now)
+		t.cutOff(byStop, now)
 	}
 	for _, g := range in.groups {
-		g.cutOff(why, now)
+		g.cutOff(byStop, now)
 	}
 }
 
-// letIn takes back cutOff.
-func (in *instance) letIn(why cut, now time.Duration) {
+// start takes back stop.
+func (in *instance) start(now time.Duration) {
 	for _, t := range in.topics {
-		t.letIn(why, now)
+		t.letIn(byStop, now)
 	}
 	for _, g := range in.groups {
-		g.letIn(why, now)
+		g.letIn(byStop, now)
 	}
 }
 

@@ -41,16 +41,20 @@ func (c *Cloud) AddInstance(accountName string, w Instance) error {
 }
 
 // SetStatus gives an instance another ServiceStatus, see [Instance], and ends
-// what was being done to it.
+// what was being done to it. Clients lose a stopped instance, and have one that
+// is in service.
 func (c *Cloud) SetStatus(ref Ref, status int64) error {
 	return c.edit(ref, func(_ *account, in *instance) error {
+		_, now := c.now()
 		in.task++
-		in.busy, in.view = "", derived
-		if status == Stopped {
+		in.busy, in.view, in.Status = "", derived, max(0, status)
+		switch status {
+		case inService:
+			in.start(now)
+		case Stopped:
 			in.Status, in.view = expired, viewStopped
-			return nil
+			in.stop(now)
 		}
-		in.Status = max(0, status)
 		return nil
 	})
 }

@@ -160,7 +160,7 @@ func releaseInstance(c *Call, _ *reply) *refusal {
 		if force {
 			kept = 0
 		}
-		in.cutOff(byStop, c.since)
+		in.stop(c.since)
 		c.cloud.work(in, "release", c.since, func(time.Duration) { in.Status = released }, phase{kept, expired, viewReleasing})
 	})
 	return nil
@@ -192,7 +192,7 @@ func stopInstance(c *Call, _ *reply) *refusal {
 		return no
 	}
 	c.apply(func() {
-		in.cutOff(byStop, c.since)
+		in.stop(c.since)
 		c.cloud.work(in, "stop", c.since, func(time.Duration) { in.Status, in.view = expired, viewStopped },
 			phase{c.cloud.opts.Delays.Stop, expired, viewStopping})
 	})
@@ -212,7 +212,7 @@ func reopenInstance(c *Call, _ *reply) *refusal {
 	c.apply(func() {
 		c.cloud.work(in, "reopen", c.since, func(at time.Duration) {
 			in.Status = inService
-			in.letIn(byStop, at)
+			in.start(at)
 		}, phase{c.cloud.opts.Delays.Deploy, 3, viewStarting})
 	})
 	return nil

@@ -49,7 +49,7 @@ func (c *client) statuses(id string, wait time.Duration) string {
 	var all []string
 	var last string
 	var since time.Time
-	step := time.Second
+	step := 3 * time.Second
 	if wait > time.Hour {
 		step = 10 * time.Minute
 	}
@@ -133,10 +133,10 @@ func TestLifeOfAnInstance(t *testing.T) {
 			t.Errorf("configuration: %s", got)
 		}
 		c.mustCall("UpgradeInstanceVersion", with("TargetVersion", "2.2.0")...)
-		time.Sleep(16 * time.Second)
+		time.Sleep(15 * time.Second)
 		c.mustRefuse("BIZ_INSTANCE_STATUS_ERROR", "CreateTopic", with("Topic", "during", "Remark", "abc")...)
 		c.mustCall("GetTopicList", in...) // reads go on
-		if got := c.statuses(id, 11*time.Minute); got != "8/7 599, 5/2 61" {
+		if got := c.statuses(id, 11*time.Minute); got != "8/7 600, 5/2 60" {
 			t.Errorf("upgrade: %s", got)
 		}
 		if got := c.one(id).UpgradeServiceDetailInfo.Current2OpenSourceVersion; got != "2.2.0" {
@@ -322,6 +322,22 @@ func TestStatusOverride(t *testing.T) {
 		}
 		if got := c.one(main).UpgradeServiceDetailInfo.Current2OpenSourceVersion; got != "2.2.0" {
 			t.Errorf("the upgrade went on: %s", got)
+		}
+		for _, status := range []int64{sim.Stopped, 5} {
+			if err := cloud.SetStatus(ref, 5); err != nil {
+				t.Fatal(err)
+			}
+			before := c.status(main, "orders").sum()
+			if err := cloud.SetStatus(ref, status); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Hour)
+			if err := cloud.SetStatus(ref, 5); err != nil {
+				t.Fatal(err)
+			}
+			if got := c.status(main, "orders").sum() - before; (got > 0) != (status == 5) {
+				t.Errorf("status %d: %d messages", status, got)
+			}
 		}
 	})
 }

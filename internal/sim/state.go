@@ -139,6 +139,9 @@ func (c *Cloud) addInstance(a *account, w Instance, now time.Duration) error {
 			return fmt.Errorf("instance %s: %w", in.ID, err)
 		}
 	}
+	if in.view == viewStopped {
+		in.stop(now)
+	}
 	c.owners[in.ID] = a
 	a.instances = append(a.instances, in)
 	return nil

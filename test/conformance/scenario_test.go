@@ -255,6 +255,17 @@ func (s *session) tags() {
 	s.mutate("UntagResources", with("All", "true"), set())
 	s.readTags("TOPIC", params{"ResourceId": []string{id}})
 	s.readTopic(subscription, "refunds")
+
+	groups := params{
+		"ResourceType": "CONSUMERGROUP", "ResourceId": []string{"Kafka_" + subscription + "_billing", "Kafka_" + subscription + "_idle"},
+	}
+	groups["Tag"] = tag("both", "yes")
+	s.mutate("TagResources", groups, func(a *sim.Account) {
+		g := a.Instances[0].Groups
+		g[0].Tags = append(slices.Clone(g[0].Tags), sim.Tag{Key: "both", Value: "yes"})
+		g[2].Tags = []sim.Tag{{Key: "both", Value: "yes"}}
+	})
+	s.readGroups(subscription)
 }
 
 func (s *session) settings() {
