@@ -43,7 +43,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start": cmdStart, "signal": cmdSignal, "stop": cmdStop, "ended": cmdEnded,
+			"start": cmdStart, "signal": cmdSignal, "halt": cmdStop, "ended": cmdEnded,
 			"waitfor": cmdWaitfor, "http": cmdHTTP, "moves": cmdMoves, "keypair": cmdKeypair, "absent": cmdAbsent,
 		},
 		Setup: func(e *testscript.Env) error {
