@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 //
 //	start NAME ARG...          runs the program in the background; output goes to NAME.out and NAME.err
 //	signal NAME HUP            sends a signal
-//	stop NAME [CODE]           sends SIGTERM; the program ends within 5 s, with CODE (0)
+//	halt NAME [CODE]           sends SIGTERM; the program ends within 5 s, with CODE (0)
 //	ended NAME CODE            waits for the program to end by itself
 //	waitfor FILE REGEXP [VAR]  waits until FILE matches; VAR gets the first group
 //	[!] http [-X METHOD] [-d FILE] [-u USER:PASSWORD] [-ca FILE] [-until REGEXP] URL [STATUS]
@@ -75,7 +75,7 @@ func cmdStart(ts *testscript.TestScript, _ bool, args []string) {
 	name := args[0]
 	// The script's environment is told by nothing else.
 	ts.Check(ts.Exec("env", "-0"))
-	cmd := exec.Command("alikafka-exporter", args[1:]...) // `stop` ends it, or the end of the script
+	cmd := exec.Command("alikafka-exporter", args[1:]...) // `halt` ends it, or the end of the script
 	cmd.Env = strings.Split(strings.TrimSuffix(ts.ReadFile("stdout"), "\x00"), "\x00")
 	cmd.Dir = ts.MkAbs(".")
 	var err error
