@@ -50,10 +50,10 @@ vet:
 	@for m in $(TESTMODULES); do (cd $$m && $(GO) vet ./...); done
 
 unit race: setup ## unit tests with the race detector
-	$(GO) test -race -shuffle=on -count=1 -timeout=10m $(PKG)
+	$(GO) test -race -shuffle=on -count=1 -timeout=25m $(PKG)
 
 simulated: ## long stretches of simulated time, too slow for the race detector
-	$(GO) test -count=1 -timeout=10m -run '$(SIMULATED)' ./internal/collector ./internal/api
+	$(GO) test -count=1 -timeout=25m -run '$(SIMULATED)' ./internal/collector ./internal/api
 
 e2e: build ## the built binary, scraped by a real Prometheus
 	@tools/build.sh prometheus
@@ -62,7 +62,7 @@ e2e: build ## the built binary, scraped by a real Prometheus
 
 conformance: ## official SDKs, Go and Node, drive the simulated cloud
 	@test/conformance/setup
-	cd test/conformance && $(GO) test -count=1 -timeout=10m -v ./...
+	cd test/conformance && $(GO) test -count=1 -timeout=25m -v ./...
 
 lint: ## golangci-lint, formatting included
 	@tools/build.sh golangci
