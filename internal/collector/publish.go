@@ -31,8 +31,9 @@ const (
 )
 
 // buckets is into how many blocks the topics or groups of an instance are
-// spread, for families with few lines each.
-const buckets = 32
+// spread, for families with few lines each. More of them make less work of a
+// change and a larger page: blocks of a line or two deflate badly.
+const buckets = 8
 
 // sweepEvery is how often what has outlived its TTL is looked for.
 const sweepEvery = 5 * time.Second

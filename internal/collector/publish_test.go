@@ -93,6 +93,7 @@ func TestThePageSaysWhatClientGolangSays(t *testing.T) {
 				cloud := newCloud(t, sim.Options{Seed: seed, World: &world, Latency: 20 * time.Millisecond})
 				s := defaults()
 				s.config.Tags = []string{"team", "env"}
+				s.config.OwnerInfo = seed%2 == 1
 				e := start(t, s, cloud)
 				stop, started := background(t, e), time.Now()
 				defer func() { stop() }() //nolint:gocritic // stop changes with the reload

@@ -59,16 +59,18 @@ func memory(ctx context.Context, o options, s *stage) error {
 	return nil
 }
 
-// settled waits until memory does not shrink any more, at most four minutes.
+// settled waits until memory does not shrink any more, at most six minutes. The
+// garbage of reading the world goes with the collection that the runtime makes
+// every two minutes at least, and back to the kernel little by little.
 func settled(ctx context.Context, p *process) error {
 	const step = 30 * time.Second
 	last := int64(1 << 62)
-	for range 8 {
+	for n := range 12 {
 		rss, _, err := p.memory()
 		if err != nil {
 			return err
 		}
-		if float64(rss) > 0.97*float64(last) {
+		if n > 5 && float64(rss) > 0.98*float64(last) {
 			return nil
 		}
 		last = rss
