@@ -57,7 +57,7 @@ func (o options) footprint(ctx context.Context, series int) error {
 	if err := e.calmDown(); err != nil {
 		return err
 	}
-	if err := settled(ctx, e.process); err != nil {
+	if err := settled(ctx, e.process, 0); err != nil {
 		return err
 	}
 	if err := e.forgetPeak(); err != nil {

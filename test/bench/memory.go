@@ -23,7 +23,7 @@ func memory(ctx context.Context, o options, s *stage) error {
 	if err != nil {
 		return err
 	}
-	if err := settled(ctx, s.exporter.process); err != nil {
+	if err := settled(ctx, s.exporter.process, 150*time.Second); err != nil {
 		return err
 	}
 	before, err := ownMetrics(ctx, s.exporter.url, "go_memstats_heap_alloc_bytes", "go_memstats_next_gc_bytes")
@@ -59,18 +59,19 @@ func memory(ctx context.Context, o options, s *stage) error {
 	return nil
 }
 
-// settled waits until memory does not shrink any more, at most six minutes. The
-// garbage of reading the world goes with the collection that the runtime makes
-// every two minutes at least, and back to the kernel little by little.
-func settled(ctx context.Context, p *process) error {
+// settled waits for a while and then until memory does not shrink any more, at
+// most six minutes. The garbage of reading a large world goes with the collection
+// that the runtime makes every two minutes at least, and back to the kernel
+// little by little.
+func settled(ctx context.Context, p *process, atLeast time.Duration) error {
 	const step = 30 * time.Second
 	last := int64(1 << 62)
-	for n := range 12 {
+	for n := range time.Duration(12) {
 		rss, _, err := p.memory()
 		if err != nil {
 			return err
 		}
-		if n > 5 && float64(rss) > 0.98*float64(last) {
+		if n*step >= atLeast && float64(rss) > 0.98*float64(last) {
 			return nil
 		}
 		last = rss
