@@ -66,12 +66,12 @@ func memory(ctx context.Context, o options, s *stage) error {
 func settled(ctx context.Context, p *process, atLeast time.Duration) error {
 	const step = 30 * time.Second
 	last := int64(1 << 62)
-	for n := range time.Duration(12) {
+	for n := range 12 {
 		rss, _, err := p.memory()
 		if err != nil {
 			return err
 		}
-		if n*step >= atLeast && float64(rss) > 0.98*float64(last) {
+		if time.Duration(n)*step >= atLeast && float64(rss) > 0.98*float64(last) {
 			return nil
 		}
 		last = rss
