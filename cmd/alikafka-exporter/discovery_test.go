@@ -40,7 +40,7 @@ func newTestApp(t *testing.T, args ...string) *app {
 	account.Credentials = api.CredentialsConfig{AccessKeyID: "testid", AccessKeySecret: secret.New("testsecret")}
 	c := config.Default()
 	c.Accounts, c.RateLimits.Default = []collector.AccountConfig{account}, 100
-	a, err := newApp(t.Context(), slog.New(slog.DiscardHandler), flags, func() (*config.Config, error) { return c, nil })
+	a, err := newApp(t.Context(), slog.New(slog.DiscardHandler), flags, &storage{}, func() (*config.Config, error) { return c, nil })
 	if err != nil {
 		t.Fatal(err)
 	}
