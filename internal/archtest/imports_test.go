@@ -35,6 +35,8 @@ var ours = map[string][]string{
 	"internal/admin/engine": {"internal/admin/journal", "internal/api", "internal/collector", "internal/secret"},
 	// Knows nothing of what its records say.
 	"internal/admin/journal": {},
+	// A disk that fails, for tests.
+	"internal/admin/journal/journaltest": {"internal/admin/journal"},
 	"internal/collector":     {"internal/api", "internal/exposition", "internal/secret"},
 	// Plays the cloud from the table of actions; knows nothing of who watches it.
 	"internal/sim": {"internal/api"},
