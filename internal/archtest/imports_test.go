@@ -37,7 +37,7 @@ var ours = map[string][]string{
 	"internal/admin/journal": {},
 	// A disk that fails, for tests.
 	"internal/admin/journal/journaltest": {"internal/admin/journal"},
-	"internal/collector":     {"internal/api", "internal/exposition", "internal/secret"},
+	"internal/collector":                 {"internal/api", "internal/exposition", "internal/secret"},
 	// Plays the cloud from the table of actions; knows nothing of who watches it.
 	"internal/sim": {"internal/api"},
 	"internal/api": {"internal/secret"},
