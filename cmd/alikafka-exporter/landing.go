@@ -240,7 +240,7 @@ func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Se
 func (a *app) metricsLink() string { return strings.TrimPrefix(a.flags.telemetryPath, "/") }
 
 func (a *app) links() []page.Link {
-	links := []page.Link{{Href: "-/ready", Text: "Ready"}, {Href: "-/healthy", Text: "Healthy"}}
+	links := []page.Link{{Href: "sd/prometheus", Text: "Targets"}, {Href: "-/ready", Text: "Ready"}, {Href: "-/healthy", Text: "Healthy"}}
 	if a.flags.pprof {
 		links = append(links, page.Link{Href: "debug/pprof/", Text: "Profiles"})
 	}
