@@ -320,3 +320,11 @@ func stepOf(action string) step {
 	}
 	return all[i]
 }
+
+func mustRegexp(expr string) collector.Regexp {
+	re, err := collector.NewRegexp(expr)
+	if err != nil {
+		panic(err)
+	}
+	return re
+}
