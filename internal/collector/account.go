@@ -32,6 +32,8 @@ type account struct {
 	queues     map[queueKey]*queue
 	complaints map[complaintKey]*complaint
 	marked     map[mark]struct{} // what has to be rendered
+	rows       rowReader         // room for reading histories
+	asked      []sought          // and for what is looked for in them
 	ready      chan struct{}
 	isReady    bool
 }
@@ -64,7 +66,8 @@ type topic struct {
 	shown    int
 	missing  int
 	samples  [2]offsetSample // the last two of all partitions, newer first
-	consumed time.Time       // when a group's progress last told the log ends
+	history  history
+	consumed time.Time // when a group's progress last told the log ends
 }
 
 type group struct {

@@ -174,6 +174,7 @@ func (a *account) takeOverInstance(r *region, old *instance) {
 	for name, t := range old.topics {
 		if a.config.Topics.Match(name) {
 			n := *t
+			n.history = t.history.share()
 			n.status = a.add(&object{source: a.sources[sourceTopicStatus], region: view.RegionID, instance: view.ID, name: name}, now)
 			i.topics[name] = &n
 			a.resume(n.status, t.status)
