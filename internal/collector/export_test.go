@@ -52,3 +52,6 @@ func (c *Collector) ReadProgressForTest(ctx context.Context, region, instance, g
 	a.publish()
 	return err
 }
+
+// RuleName is the rule that gave a group its status.
+func RuleName(g *GroupProgress) string { return ruleNames[g.rule].name }

@@ -111,13 +111,14 @@ func (c *StatusConfig) validate(bad func(path, format string, args ...any)) {
 const statusSlots = 12
 
 // lateness is what is remembered of a partition while its lag is more than
-// allowed. Times are Unix milliseconds. It is never changed.
+// allowed, or stands still on the way there. Times are Unix milliseconds. It is
+// never changed.
 type lateness struct {
 	partition   int32
 	rule        rule
 	samples     uint8 // of lags
-	since       int64 // first poll that saw it late
-	moved       int64 // last poll that saw another committed offset than the poll before
+	since       int64 // first poll that took note of it
+	moved       int64 // last poll whose committed offset is known to have been a new one
 	ownerless   int64 // first of the polls in a row that saw no owner; 0: the last saw one
 	rewoundFrom int64 // the offset from which it went back; 0: it did not
 	rewoundAt   int64
@@ -148,7 +149,7 @@ func (g *GroupProgress) judge(prev *GroupProgress, c *StatusConfig) {
 	g.Status, g.rule = StatusOK, ruleNoCommit
 	for i := range g.Topics {
 		t := &g.Topics[i]
-		g.judgeTopic(t, prev.topic(t.Topic), shift, c)
+		g.judgeTopic(t, prev, shift, c)
 		if t.Status > g.Status || t.Status == g.Status && t.rule > g.rule {
 			g.Status, g.rule = t.Status, t.rule
 		}
@@ -176,7 +177,8 @@ func (g *GroupProgress) remember(prev *GroupProgress, c *StatusConfig) (shift bo
 	return true
 }
 
-func (g *GroupProgress) judgeTopic(t, old *GroupTopic, shift bool, c *StatusConfig) {
+func (g *GroupProgress) judgeTopic(t *GroupTopic, prev *GroupProgress, shift bool, c *StatusConfig) {
+	old := prev.topic(t.Topic)
 	t.Status, t.rule = StatusOK, ruleNoCommit
 	owned := slices.ContainsFunc(t.Partitions, func(p GroupPartition) bool { return p.Owner >= 0 })
 	for i := range t.Partitions {
@@ -185,7 +187,7 @@ func (g *GroupProgress) judgeTopic(t, old *GroupTopic, shift bool, c *StatusConf
 		if p.committed() {
 			t.rule = max(t.rule, ruleAllowed)
 		}
-		if !p.late(c) {
+		if !p.measured() || p.Lag() <= c.AllowedLag {
 			continue
 		}
 		var before *GroupPartition
@@ -193,9 +195,16 @@ func (g *GroupProgress) judgeTopic(t, old *GroupTopic, shift bool, c *StatusConf
 		if old != nil {
 			before, known = old.partition(p.Partition), old.lateness(p.Partition)
 		}
-		l := g.watch(p, before, known)
+		late := p.late(c)
+		if !late && (before == nil || before.Committed != p.Committed) {
+			continue
+		}
+		l := g.watch(p, before, known, prev.at)
 		l.sample(float32(p.Lag()), shift)
-		p.Status, l.rule = g.verdict(p, before, &l, owned, c)
+		l.rule = ruleAllowed
+		if late {
+			p.Status, l.rule = g.verdict(before, &l, owned, c)
+		}
 		if p.Status > t.Status || p.Status == t.Status && l.rule > t.rule {
 			t.Status, t.rule = p.Status, l.rule
 		}
@@ -212,14 +221,17 @@ func (t *GroupTopic) lateness(partition int32) *lateness {
 	return &t.late[i]
 }
 
-// watch returns what is to be remembered of a partition that is late, but for
-// its lag. before and known are of the poll before; nil for none.
-func (g *GroupProgress) watch(p, before *GroupPartition, known *lateness) lateness {
+// watch returns what is to be remembered of a partition, but for its lag.
+// before and known are of the poll before, at then; nil for none.
+func (g *GroupProgress) watch(p, before *GroupPartition, known *lateness, then poll) lateness {
 	now := g.at.answered
 	l := lateness{partition: p.Partition, since: now, moved: now}
 	if before != nil && before.measured() && before.Newest <= p.Newest { // else the topic was created anew
-		if known != nil {
+		switch {
+		case known != nil:
 			l = *known
+		case before.Lag() > 0: // it had work to do then already
+			l.moved = then.answered
 		}
 		if p.Committed != before.Committed {
 			l.moved = now
@@ -258,7 +270,7 @@ func (l *lateness) sample(lag float32, shift bool) {
 
 // verdict is the status of a partition that is late. The first rule that holds
 // decides.
-func (g *GroupProgress) verdict(p, before *GroupPartition, l *lateness, owned bool, c *StatusConfig) (GroupStatus, rule) {
+func (g *GroupProgress) verdict(before *GroupPartition, l *lateness, owned bool, c *StatusConfig) (GroupStatus, rule) {
 	now := g.at.answered
 	lasts := func(since int64, d model.Duration) bool {
 		return since > 0 && now > since && now-since >= time.Duration(d).Milliseconds()
@@ -274,7 +286,7 @@ func (g *GroupProgress) verdict(p, before *GroupPartition, l *lateness, owned bo
 		return StatusRewound, ruleWentBack
 	case l.samples < trendSamples:
 		return StatusOK, ruleTooFew
-	case l.grows(before != nil && before.Status == StatusWarning):
+	case grows(l.recent(g.polls, time.Duration(c.Window).Milliseconds()), before != nil && before.Status == StatusWarning):
 		return StatusWarning, ruleGrowing
 	}
 	return StatusOK, ruleNotGrowing
@@ -283,33 +295,43 @@ func (g *GroupProgress) verdict(p, before *GroupPartition, l *lateness, owned bo
 const (
 	// trendSamples is from how many samples on a trend is seen.
 	trendSamples = 6
-	// trendFrom is by what part lag must have grown to be seen to grow. Once it
-	// is, it does until it no longer grows at all.
-	trendFrom = 0.1
+	// clearRise is by what part lag must have grown to be seen to grow, and
+	// smallRise where enough samples all say so. Once it is, it does until it
+	// no longer grows at all.
+	clearRise, smallRise = 0.1, 0.05
+	smallRiseSamples     = 9
 )
 
-// grows compares the medians of the first and the last third of the samples:
-// a single poll that caught up for a moment decides nothing.
-func (l *lateness) grows(already bool) bool {
-	n := int(l.samples)
-	first, last := thirds(l.lags[statusSlots-n:])
-	if already {
-		return last > first
+// recent returns the samples of the window, and no fewer than a trend needs;
+// polls are the times of all.
+func (l *lateness) recent(polls []int64, window int64) []float32 {
+	n := min(int(l.samples), len(polls))
+	for n > trendSamples && polls[len(polls)-n] < polls[len(polls)-1]-window {
+		n--
 	}
-	return last > first*(1+trendFrom)
+	return l.lags[statusSlots-n:]
 }
 
-// thirds returns the medians of the first and the last third of samples.
-func thirds(samples []float32) (first, last float32) {
+// grows compares the first and the last third of the samples by their medians:
+// a single poll that caught up for a moment decides nothing.
+func grows(samples []float32, already bool) bool {
+	var room [2][statusSlots / 3]float32
 	k := len(samples) / 3
-	return median(samples[:k]), median(samples[len(samples)-k:])
+	first, last := sortedCopy(room[0][:k], samples), sortedCopy(room[1][:k], samples[len(samples)-k:])
+	from, to := median(first), median(last)
+	if already {
+		return to > from
+	}
+	return to > from*(1+clearRise) || len(samples) >= smallRiseSamples && to > from*(1+smallRise) && last[0] > first[k-1]
 }
 
-// median does not change s, which has at most a third of the slots.
-func median(s []float32) float32 {
-	var room [statusSlots / 3]float32
-	sorted := room[:copy(room[:], s)]
-	slices.Sort(sorted)
+func sortedCopy(room, samples []float32) []float32 {
+	copy(room, samples)
+	slices.Sort(room)
+	return room
+}
+
+func median(sorted []float32) float32 {
 	n := len(sorted)
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
