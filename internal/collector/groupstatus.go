@@ -70,7 +70,7 @@ var ruleNames = [...]struct{ name, text string }{
 // ill.
 type StatusConfig struct {
 	// AllowedLag is up to how many messages of lag a partition is well.
-	AllowedLag int64 `yaml:"allowed_lag"`
+	AllowedLag int `yaml:"allowed_lag"`
 	// AllowedLagSeconds is up to how many seconds of lag a partition is well,
 	// however many messages they are.
 	AllowedLagSeconds float64 `yaml:"allowed_lag_seconds"`
@@ -125,18 +125,10 @@ type lateness struct {
 	lags        [statusSlots]float32 // in messages, the last one now
 }
 
-// rewoundBy returns how many messages it has still to regain.
-func (l *lateness) rewoundBy(p *GroupPartition) int64 {
-	if l.rewoundFrom == 0 {
-		return 0
-	}
-	return max(0, l.rewoundFrom-p.Committed)
-}
-
 // late reports whether the partition's lag is more than allowed. A lower bound
 // cannot say that it is not.
 func (p *GroupPartition) late(c *StatusConfig) bool {
-	if !p.measured() || p.Lag() <= c.AllowedLag {
+	if !p.measured() || p.Lag() <= int64(c.AllowedLag) {
 		return false
 	}
 	return p.Method == LagAtLeast || p.Seconds > c.AllowedLagSeconds
@@ -187,7 +179,7 @@ func (g *GroupProgress) judgeTopic(t *GroupTopic, prev *GroupProgress, shift boo
 		if p.committed() {
 			t.rule = max(t.rule, ruleAllowed)
 		}
-		if !p.measured() || p.Lag() <= c.AllowedLag {
+		if !p.measured() || p.Lag() <= int64(c.AllowedLag) {
 			continue
 		}
 		var before *GroupPartition
@@ -204,6 +196,9 @@ func (g *GroupProgress) judgeTopic(t *GroupTopic, prev *GroupProgress, shift boo
 		l.rule = ruleAllowed
 		if late {
 			p.Status, l.rule = g.verdict(before, &l, owned, c)
+		}
+		if t.late == nil && old != nil {
+			t.late = make([]lateness, 0, len(old.late)+1)
 		}
 		if p.Status > t.Status || p.Status == t.Status && l.rule > t.rule {
 			t.Status, t.rule = p.Status, l.rule

@@ -332,18 +332,6 @@ func (r *rowReader) uvarint(b *[]byte) uint64 {
 	return v
 }
 
-// check reports whether every row can be read and follows from the next.
-func (h *history) check() error {
-	var r rowReader
-	r.reset(h)
-	for r.next() {
-		if r.at.sent < h.first || r.at.answered < r.at.sent || slices.Min(append(r.ends, 0)) < -1 {
-			return errHistory
-		}
-	}
-	return r.err
-}
-
 // thinWindow is how many rows at most one row may stand for, in one go.
 const thinWindow = 8
 
@@ -353,9 +341,9 @@ const thinWindow = 8
 // off by a growing part of their age. A quarter of the room is free then.
 func (h *history) thin(c *HistoryConfig) {
 	rows, room := h.decoded(), max(2, c.MaxSamples*3/4)
-	error := time.Duration(c.Resolution).Milliseconds() / 2
+	allowed := time.Duration(c.Resolution).Milliseconds() / 2
 	for part := int64(0); ; part = max(1, 2*part) { // of the age, in 64ths
-		rows = thinned(rows, func(at poll) int64 { return max(error, (h.last.sent-at.sent)*part/64) })
+		rows = thinned(rows, func(at poll) int64 { return max(allowed, (h.last.sent-at.sent)*part/64) })
 		if len(rows) <= room || part > 64 {
 			break
 		}

@@ -381,12 +381,12 @@ func (o owners) list() ([]Owner, int) {
 }
 
 // topic returns the progress on the topic of that name, nil for none.
-func (p *GroupProgress) topic(name string) *GroupTopic {
-	i, ok := slices.BinarySearchFunc(p.Topics, name, func(t GroupTopic, name string) int { return cmp.Compare(t.Topic, name) })
+func (g *GroupProgress) topic(name string) *GroupTopic {
+	i, ok := slices.BinarySearchFunc(g.Topics, name, func(t GroupTopic, name string) int { return cmp.Compare(t.Topic, name) })
 	if !ok {
 		return nil
 	}
-	return &p.Topics[i]
+	return &g.Topics[i]
 }
 
 // topicOf makes the record of a topic in the poll p, which comes after prev.
@@ -431,6 +431,9 @@ func (a *account) topicOf(p, prev *GroupProgress, tp api.TopicProgress, listed *
 }
 
 func (t *GroupTopic) partition(n int32) *GroupPartition {
+	if n >= 0 && int(n) < len(t.Partitions) && t.Partitions[n].Partition == n {
+		return &t.Partitions[n]
+	}
 	i, ok := slices.BinarySearchFunc(t.Partitions, n, func(p GroupPartition, n int32) int { return cmp.Compare(p.Partition, n) })
 	if !ok {
 		return nil
@@ -448,7 +451,8 @@ func (t *GroupTopic) takeRetention(old *GroupTopic, oldest []PartitionOffsets) {
 	if old != nil {
 		t.Retention.Lost, before = old.Retention.Lost, old.oldest
 	}
-	for _, p := range t.Partitions {
+	for i := range t.Partitions {
+		p := &t.Partitions[i]
 		now, ok := oldestOf(oldest, p.Partition)
 		if !ok || !p.committed() {
 			continue
@@ -463,6 +467,9 @@ func (t *GroupTopic) takeRetention(old *GroupTopic, oldest []PartitionOffsets) {
 }
 
 func oldestOf(partitions []PartitionOffsets, n int32) (int64, bool) {
+	if n >= 0 && int(n) < len(partitions) && partitions[n].Partition == n {
+		return partitions[n].Oldest, true
+	}
 	i, ok := slices.BinarySearchFunc(partitions, n, func(p PartitionOffsets, n int32) int { return cmp.Compare(p.Partition, n) })
 	if !ok {
 		return 0, false
