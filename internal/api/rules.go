@@ -71,22 +71,36 @@ func (v *values) tagText(name string) {
 	}
 }
 
-// sizeOfOrder: what every order must say of the instance's traffic.
-func sizeOfOrder(v *values) {
+// sizeOfOrder: what an order must say of the instance. The documents of 2022
+// require it always; serverless and Confluent instances, which came later, have
+// sizes of their own.
+func sizeOfOrder(v *values, required ...string) {
+	paid := v.params["PaidType"]
+	if paid == "3" || paid == "4" || v.has("ServerlessConfig") || v.has("ConfluentConfig") {
+		return
+	}
+	for _, name := range required {
+		if !v.has(name) {
+			v.bad(name, "is required, but for serverless and Confluent instances")
+		}
+	}
+	if !v.has("TopicQuota") && !v.has("PartitionNum") {
+		v.bad("TopicQuota", "is required (or PartitionNum), but for serverless and Confluent instances")
+	}
 	if !v.has("IoMax") && !v.has("IoMaxSpec") {
 		v.bad("IoMaxSpec", "is required (or IoMax, which it wins over)")
 	}
 }
 
 func newOrder(v *values) {
-	sizeOfOrder(v)
+	sizeOfOrder(v, "DiskType", "DiskSize", "DeployType")
 	if v.params["DeployType"] == "4" && v.integer("EipMax") <= 0 {
 		v.bad("EipMax", "must be above 0 where DeployType is 4 (internet and VPC)")
 	}
 }
 
 func upgrade(v *values) {
-	sizeOfOrder(v)
+	sizeOfOrder(v, "DiskSize")
 	internet(v)
 }
 

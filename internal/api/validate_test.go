@@ -86,7 +86,11 @@ var bad = map[string][]struct {
 }{
 	"CreatePostPayOrder": {
 		{"-RegionId", "RegionId is required"},
-		{"-DiskSize", "DiskSize is required"},
+		{"-DiskSize", "DiskSize is required, but for serverless and Confluent instances"},
+		{"-DiskType", "DiskType is required, but for serverless and Confluent instances"},
+		{"-DeployType", "DeployType is required"},
+		{"-TopicQuota", "TopicQuota is required (or PartitionNum), but for serverless and Confluent instances"},
+		{"-TopicQuota PaidType=1", "TopicQuota is required (or PartitionNum), but for serverless and Confluent instances"},
 		{"TopicQuota=many", `TopicQuota must be a whole number, not "many"`},
 		{"TopicQuota=0", `TopicQuota must be at least 1, not "0"`},
 		{"DiskType=2", `DiskType must be one of 0, 1, not "2"`},
@@ -108,6 +112,9 @@ var bad = map[string][]struct {
 		{"ClientToken=x", "ClientToken is no parameter of it"},
 	},
 	"CreatePrePayOrder": {
+		{"-DiskSize", "DiskSize is required, but for serverless and Confluent instances"},
+		{"-DeployType PaidType=0", "DeployType is required, but for serverless and Confluent instances"},
+		{"-TopicQuota", "TopicQuota is required (or PartitionNum), but for serverless and Confluent instances"},
 		{"-IoMax", "IoMaxSpec is required (or IoMax, which it wins over)"},
 		{"DeployType=4", "EipMax must be above 0 where DeployType is 4 (internet and VPC)"},
 		{"Duration=13", `Duration must be one of 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 24, 36, not "13"`},
@@ -116,6 +123,8 @@ var bad = map[string][]struct {
 	"CreatePostPayInstance": {{"-DeployType", "DeployType is required"}},
 	"CreatePrePayInstance":  {{"Duration=0", `Duration must be one of 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 24, 36, not "0"`}},
 	"UpgradePostPayOrder": {
+		{"-DiskSize", "DiskSize is required, but for serverless and Confluent instances"},
+		{"-TopicQuota", "TopicQuota is required (or PartitionNum), but for serverless and Confluent instances"},
 		{"-IoMaxSpec", "IoMaxSpec is required (or IoMax, which it wins over)"},
 		{"EipModel=true", "EipMax must be above 0 where EipModel is true"},
 		{"EipModel=true EipMax=0", "EipMax must be above 0 where EipModel is true"},
@@ -123,6 +132,8 @@ var bad = map[string][]struct {
 		{"EipModel=yes", `EipModel must be true or false, not "yes"`},
 	},
 	"UpgradePrePayOrder": {
+		{"-DiskSize", "DiskSize is required, but for serverless and Confluent instances"},
+		{"-TopicQuota", "TopicQuota is required (or PartitionNum), but for serverless and Confluent instances"},
 		{"-IoMax", "IoMaxSpec is required (or IoMax, which it wins over)"},
 		{"EipModel=true", "EipMax must be above 0 where EipModel is true"},
 		{"EipModel=false EipMax=3", "EipMax must be 0 where EipModel is false"},
@@ -366,8 +377,15 @@ func TestGoodRequestsAreNotRefused(t *testing.T) {
 			numbered("Tag.%d.Key", 20),
 		},
 		"CreateConsumerGroup": {"ConsumerId=" + repeat("a", 128), "ConsumerId=-a-"},
-		"CreatePostPayOrder":  {"DeployType=4 EipMax=3", `PaidType=3 ServerlessConfig={"ReservedPublishCapacity":60,"ReservedSubscribeCapacity":50}`},
-		"UpgradePostPayOrder": {"EipModel=false EipMax=0", "EipModel=false", "EipModel=true EipMax=1", "EipMax=3"},
+		"CreatePostPayOrder": {
+			"DeployType=4 EipMax=3", `PaidType=3 ServerlessConfig={"ReservedPublishCapacity":60,"ReservedSubscribeCapacity":50}`,
+			"-TopicQuota PartitionNum=50", "PaidType=3 -TopicQuota -DiskType -DiskSize -IoMaxSpec",
+		},
+		"CreatePrePayOrder": {
+			"PaidType=4 -TopicQuota -DiskType -DiskSize -DeployType -IoMax", `ConfluentConfig={"KafkaCU":4} -TopicQuota -DiskType -DiskSize -DeployType -IoMax`,
+		},
+		"UpgradePrePayOrder":  {`ConfluentConfig={"KafkaCU":8} -TopicQuota -DiskSize -IoMax`, "-TopicQuota PartitionNum=50"},
+		"UpgradePostPayOrder": {`ServerlessConfig={"ReservedPublishCapacity":80} -TopicQuota -DiskSize -IoMaxSpec`, "EipModel=false EipMax=0", "EipModel=false", "EipModel=true EipMax=1", "EipMax=3"},
 		"UpdateInstanceConfig": {
 			`Config={"enable.vpc_sasl_ssl":"true","enable.acl":"true","kafka.log.retention.hours":"480","kafka.message.max.bytes":"10485760"}`,
 			`Config={"enable.vpc_sasl_ssl":"true"}`, `Config={"kafka.log.retention.hours":"24","kafka.message.max.bytes":"1048576"}`,

@@ -441,6 +441,7 @@ func (s *session) sizes() {
 	if s.can("CreatePrePayInstance") {
 		s.buy("CreatePrePayInstance", order, want)
 	}
+	s.buy("CreatePrePayOrder", order, want)
 	maps.Copy(order, params{"DiskType": "0", "DiskSize": "800", "TopicQuota": "50"})
 	want.DiskSize, want.TopicLimit = 800, 50
 	s.buy("CreatePrePayOrder", order, want)
