@@ -264,7 +264,7 @@ func (a *account) mergeTopicStatus(o *object, r api.TopicStatus, times api.Times
 	offsets := TopicOffsets{LastMessage: r.TopicStatus.LastTimeStamp}
 	ends := make([]LogEnd, 0, len(r.TopicStatus.Offsets))
 	for _, p := range r.TopicStatus.Offsets {
-		if p.MaxOffset < 0 || p.MinOffset < 0 {
+		if p.Partition < 0 || p.MaxOffset < 0 || p.MinOffset < 0 {
 			continue
 		}
 		offsets.Partitions = append(offsets.Partitions, PartitionOffsets{p.Partition, p.MinOffset, p.MaxOffset})
@@ -320,7 +320,7 @@ func (a *account) mergeProgress(o *object, r api.ConsumerProgress, times api.Tim
 func (a *account) takeLogEnds(t *topic, tp api.TopicProgress, sent time.Time) {
 	ends := make([]LogEnd, 0, len(tp.Offsets))
 	for _, p := range tp.Offsets {
-		if p.BrokerOffset >= 0 {
+		if p.Partition >= 0 && p.BrokerOffset >= 0 {
 			ends = append(ends, LogEnd{p.Partition, p.BrokerOffset, sent})
 		}
 	}
@@ -384,6 +384,9 @@ func (p *GroupProgress) topicOf(tp api.TopicProgress, prev *GroupProgress, owner
 	old := prev.topic(tp.Topic)
 	consumed, common, backwards := int64(0), false, false
 	for _, o := range tp.Offsets {
+		if o.Partition < 0 {
+			continue
+		}
 		var before *GroupPartition
 		if old != nil {
 			before = old.partition(o.Partition)
