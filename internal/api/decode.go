@@ -168,7 +168,7 @@ func fit(v reflect.Value, n any, path string) error {
 }
 
 func fitStruct(v reflect.Value, n any, path string) error {
-	if b, ok := v.Addr().Interface().(blanker); ok {
+	if b, ok := reflect.TypeAssert[blanker](v.Addr()); ok {
 		b.blank()
 	}
 	switch t := n.(type) {

@@ -60,12 +60,12 @@ func (v *values) tagText(name string) {
 		v.bad(name, "must have at most %d characters, not %d", maxTagLength, n)
 	}
 	for _, prefix := range []string{"aliyun", "acs:"} {
-		if strings.HasPrefix(text, prefix) {
+		if strings.HasPrefix(strings.ToLower(text), prefix) {
 			v.bad(name, "must not begin with %s", prefix)
 		}
 	}
 	for _, part := range []string{"http://", "https://"} {
-		if strings.Contains(text, part) {
+		if strings.Contains(strings.ToLower(text), part) {
 			v.bad(name, "must not contain %s", part)
 		}
 	}
@@ -129,8 +129,9 @@ func start(v *values) {
 	instanceConfig(v)
 }
 
-// instanceConfig judges Config of the actions that configure an instance.
-func instanceConfig(v *values) {
+// instanceConfig judges Config of the actions that configure an instance, and
+// returns it.
+func instanceConfig(v *values) map[string]string {
 	config := v.object("Config", []Param{
 		{Name: "enable.acl", Type: "boolean"},
 		{Name: "enable.vpc_sasl_ssl", Type: "boolean"},
@@ -140,11 +141,11 @@ func instanceConfig(v *values) {
 	if config["enable.vpc_sasl_ssl"] == "true" && config["enable.acl"] == "false" {
 		v.bad("Config", "key enable.vpc_sasl_ssl needs enable.acl")
 	}
+	return config
 }
 
 func updateInstanceConfig(v *values) {
-	instanceConfig(v)
-	if strings.TrimSpace(v.params["Config"]) == "{}" {
+	if len(instanceConfig(v)) == 0 {
 		v.bad("Config", "sets nothing")
 	}
 }
