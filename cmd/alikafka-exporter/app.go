@@ -35,6 +35,7 @@ const stopWait = 2 * time.Second
 // now. What has to outlive a reload is here, everything else in the life.
 type app struct {
 	flags     *webFlags
+	storage   *storage
 	load      func() (*config.Config, error)
 	log       *slog.Logger
 	registry  *prometheus.Registry
@@ -48,8 +49,9 @@ type app struct {
 	stopped   bool
 }
 
-// newApp loads the configuration and opens the listeners.
-func newApp(ctx context.Context, log *slog.Logger, flags *webFlags, load func() (*config.Config, error)) (*app, error) {
+// newApp loads the configuration and opens the listeners. The storage stays
+// the caller's.
+func newApp(ctx context.Context, log *slog.Logger, flags *webFlags, store *storage, load func() (*config.Config, error)) (*app, error) {
 	if err := flags.check(); err != nil {
 		return nil, err
 	}
@@ -58,7 +60,7 @@ func newApp(ctx context.Context, log *slog.Logger, flags *webFlags, load func() 
 		return nil, fmt.Errorf("configuration:\n%w", err)
 	}
 	a := &app{
-		flags: flags, load: load, log: log,
+		flags: flags, storage: store, load: load, log: log,
 		registry: prometheus.NewRegistry(),
 		metrics:  collector.NewMetrics(),
 		source:   api.NewSourceLimit(c.RateLimits.PerSourceIP),
@@ -180,6 +182,9 @@ func (a *app) reload(ctx context.Context) error {
 	}
 	old := a.current.Load()
 	c, err := a.load()
+	if err == nil {
+		err = a.storage.acquire()
+	}
 	if err == nil {
 		err = a.adopt(c)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"time"
 
@@ -24,6 +25,7 @@ func (p *program) addDemo() {
 	)
 	cmd := p.Command("demo", "Run the exporter on a simulated cloud. Needs no account.")
 	flags := addWebFlags(cmd, "127.0.0.1:19308")
+	path := addStorageFlag(cmd, "Directory of what outlives a restart. Empty: a temporary one, removed at the end.")
 	cmd.Flag("cloud.listen-address", "Address of the simulated cloud; port 0 picks a free one.").Default("127.0.0.1:18080").StringVar(&listen)
 	f.add(cmd)
 	p.addVersion(cmd)
@@ -37,14 +39,30 @@ func (p *program) addDemo() {
 		if err != nil {
 			return err
 		}
-		a, err := newApp(ctx, p.log, flags, func() (*config.Config, error) { return demoConfig(cloud.url), nil })
-		if err != nil {
-			_ = cloud.listener.Close()
-			return err
-		}
-		greet(p.stdout, a, cloud.url, f)
-		return runDemo(ctx, a, cloud)
+		return withDemoStorage(ctx, *path, p.log, func(ctx context.Context, s *storage) error {
+			a, err := newApp(ctx, p.log, flags, s, func() (*config.Config, error) { return demoConfig(cloud.url), nil })
+			if err != nil {
+				_ = cloud.listener.Close()
+				return err
+			}
+			greet(p.stdout, a, cloud.url, f)
+			return runDemo(ctx, a, cloud)
+		})
 	}
+}
+
+// withDemoStorage is withStorage in a temporary directory where no path is
+// given; without one, on a read-only file system, the demo keeps nothing.
+func withDemoStorage(ctx context.Context, path string, log *slog.Logger, f func(context.Context, *storage) error) error {
+	if path != "" {
+		return withStorage(ctx, path, log, f)
+	}
+	path, err := os.MkdirTemp("", "alikafka-exporter-demo-")
+	if err != nil {
+		log.Warn("no temporary directory, nothing is kept", "err", err)
+		return withStorage(ctx, "", log, f)
+	}
+	return errors.Join(withStorage(ctx, path, log, f), os.RemoveAll(path))
 }
 
 // runDemo runs both until ctx ends or one of them fails. The exporter stops
