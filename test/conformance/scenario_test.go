@@ -468,6 +468,7 @@ func (s *session) everyAction() {
 	for _, action := range s.sdk.actions() {
 		if p, ok := beyond[action]; ok && !slices.Contains(sim.Operations(), action) {
 			s.refuse(action, p, "InvalidApi.NotFound")
+			s.beyond[action] = true
 			continue
 		}
 		if !s.ran[action] {
