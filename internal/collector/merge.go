@@ -273,7 +273,7 @@ func (a *account) mergeTopicStatus(o *object, r api.TopicStatus, times api.Times
 	offsets := TopicOffsets{LastMessage: r.TopicStatus.LastTimeStamp}
 	ends := make([]LogEnd, 0, len(r.TopicStatus.Offsets))
 	for _, p := range r.TopicStatus.Offsets {
-		if p.MaxOffset < 0 || p.MinOffset < 0 {
+		if p.Partition < 0 || p.MaxOffset < 0 || p.MinOffset < 0 {
 			continue
 		}
 		offsets.Partitions = append(offsets.Partitions, PartitionOffsets{p.Partition, p.MinOffset, p.MaxOffset})
@@ -337,7 +337,7 @@ func (a *account) takeLogEnds(t *topic, tp api.TopicProgress, times api.Times) {
 	sent := times.Sent
 	ends := make([]LogEnd, 0, len(tp.Offsets))
 	for _, p := range tp.Offsets {
-		if p.BrokerOffset >= 0 {
+		if p.Partition >= 0 && p.BrokerOffset >= 0 {
 			ends = append(ends, LogEnd{p.Partition, p.BrokerOffset, sent})
 		}
 	}
@@ -403,6 +403,9 @@ func (a *account) topicOf(p, prev *GroupProgress, tp api.TopicProgress, listed *
 	a.asked = a.asked[:0]
 	consumed, common, backwards := int64(0), false, false
 	for _, o := range tp.Offsets {
+		if o.Partition < 0 {
+			continue
+		}
 		var before *GroupPartition
 		if old != nil {
 			before = old.partition(o.Partition)
