@@ -43,7 +43,7 @@ type app struct {
 	source    *api.SourceLimit
 	listeners []net.Listener
 
-	admin     adminEndpoint
+	admin adminEndpoint
 
 	current   atomic.Pointer[life]
 	reloading sync.Mutex // one reload at a time; guards stopped

@@ -55,7 +55,7 @@ func Parse(data []byte) (*Config, error) { return parse("", data) }
 
 func parse(file string, data []byte) (*Config, error) {
 	if len(data) > maxSize {
-		return nil, &Error{File: file, Mistakes: []Mistake{{Message: fmt.Sprintf("larger than %d bytes", maxSize)}}}
+		return nil, tooLarge(file)
 	}
 	c := Default()
 	d := decoder{lines: map[string]int{}}
@@ -66,6 +66,10 @@ func parse(file string, data []byte) (*Config, error) {
 		return nil, d.failure(file)
 	}
 	return c, nil
+}
+
+func tooLarge(file string) error {
+	return &Error{File: file, Mistakes: []Mistake{{Message: fmt.Sprintf("larger than %d bytes", maxSize)}}}
 }
 
 // validate tells d what is wrong in a tree that has the right shape.
@@ -89,6 +93,10 @@ func (c *Config) validate(d *decoder) {
 	}
 	d.section("collect", c.Collect.Validate())
 	d.section("rate_limits", c.RateLimits.Validate())
+	c.validateAdmin(d)
+}
+
+func (c *Config) validateAdmin(d *decoder) {
 	d.section("admin", c.Admin.Validate())
 	d.section("admin", c.Admin.CheckRunbooks(c.Runbooks))
 	d.section("runbooks", admin.ValidateRunbooks(c.Runbooks))
