@@ -71,19 +71,24 @@ func TestActionBodies(t *testing.T) {
 	}{
 		"strings and numbers": {
 			"ModifyPartitionNum", `{"InstanceId": "i", "Topic": "t", "TargetPartitionNum": 24, "ExpectedPartitionNum": "12"}`,
-			map[string]string{"InstanceId": "i", "Topic": "t", "TargetPartitionNum": "24", "ExpectedPartitionNum": "12"}, nil, nil,
+			map[string]string{"InstanceId": "i", "Topic": "t", "TargetPartitionNum": "24", "ExpectedPartitionNum": "12"},
+			nil, nil,
 		},
 		"booleans and objects": {
 			"CreateTopic", `{"LocalTopic": true, "Config": {"replications": "3"}, "Tag.1.Key": "a"}`,
-			map[string]string{"LocalTopic": "true", "Config": `{"replications":"3"}`, "Tag.1.Key": "a"}, nil, nil,
+			map[string]string{"LocalTopic": "true", "Config": `{"replications":"3"}`, "Tag.1.Key": "a"},
+			nil, nil,
 		},
 		"an object in a string": {
 			"UpdateInstanceConfig", `{"Config": "{\"kafka.log.retention.hours\": \"72\"}"}`,
-			map[string]string{"Config": `{"kafka.log.retention.hours": "72"}`}, nil, nil,
+			map[string]string{"Config": `{"kafka.log.retention.hours": "72"}`},
+			nil, nil,
 		},
 		"a secret by its name": {
 			"CreateSaslUser", `{"Username": "u", "Password": {"secret_ref": "kafka-u"}}`,
-			map[string]string{"Username": "u"}, map[string]string{"Password": "kafka-u"}, nil,
+			map[string]string{"Username": "u"},
+			map[string]string{"Password": "kafka-u"},
+			nil,
 		},
 		"a secret itself":          {"CreateSaslUser", `{"Password": "canary-password"}`, nil, nil, []string{"Password"}},
 		"a secret beside its name": {"CreateSaslUser", `{"Password": {"secret_ref": "a", "value": "canary-password"}}`, nil, nil, []string{"Password"}},

@@ -296,7 +296,9 @@ func (a answer) member(path ...string) string {
 }
 
 // effects returns what was done to the cloud.
-func (h *house) effects(action string) []sim.Effect { return h.cloud.Effects(sim.Match{Action: action}) }
+func (h *house) effects(action string) []sim.Effect {
+	return h.cloud.Effects(sim.Match{Action: action})
+}
 
 // mutations counts the calls of actions that change something, whatever came
 // of them.
@@ -396,4 +398,9 @@ func (h *house) episodes() []map[string]any {
 		list = append(list, e.(map[string]any))
 	}
 	return list
+}
+
+// cloudCall makes a call past the server, as somebody else does.
+func (h *house) cloudCall(action string, params map[string]string) ([]byte, error) {
+	return h.client.Do(context.Background(), api.Raw{Action: action, Version: api.Version, RegionID: "cn-hangzhou", Format: "JSON", Params: params})
 }

@@ -16,6 +16,8 @@ type Metrics struct {
 	requests   *prometheus.CounterVec
 	deliveries *prometheus.CounterVec
 	runbooks   *prometheus.CounterVec
+
+	known []string // runbooks that were configured last
 }
 
 // NewMetrics returns counters that are all zero.
@@ -81,10 +83,17 @@ func (m *Metrics) runbookRun(runbook, outcome string) {
 	m.runbooks.WithLabelValues(runbook, outcome).Inc()
 }
 
-// configure shows the zeros of runbooks and forgets those that are gone.
+// configure shows the zeros of runbooks and forgets those that are gone. It is
+// called by one at a time.
 func (m *Metrics) configure(runbooks []Runbook) {
-	m.runbooks.Reset()
+	for _, name := range m.known {
+		if !slices.ContainsFunc(runbooks, func(r Runbook) bool { return r.Name == name }) {
+			m.runbooks.DeletePartialMatch(prometheus.Labels{"runbook": name})
+		}
+	}
+	m.known = nil
 	for _, r := range runbooks {
+		m.known = append(m.known, r.Name)
 		for _, outcome := range []string{string(engine.StateApplied), string(engine.StateNeedsHuman), string(engine.StateRefused), outcomeUnresolved} {
 			m.runbooks.WithLabelValues(r.Name, outcome)
 		}
