@@ -166,6 +166,7 @@ func (a *account) takeOver(p *account) {
 func (a *account) takeOverInstance(r *region, old *instance) {
 	now := time.Now()
 	view := *old.view
+	view.detail = newDetail(&a.config, &view, old.view.detail)
 	i := &instance{view: &view, dirty: true, missing: old.missing, topics: map[string]*topic{}, groups: map[string]*group{}}
 	r.instances[view.ID] = i
 	a.watchInstance(i, now)

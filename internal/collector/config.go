@@ -52,6 +52,12 @@ type Config struct {
 	ConsumerGroups Filter `yaml:"consumer_groups"`
 	// Tags are the keys of the tags that become labels.
 	Tags []string `yaml:"tags"`
+	// Granularity says how finely topics and consumer groups are shown: the
+	// first rule that matches counts. What none matches is shown by partition.
+	Granularity []GranularityRule `yaml:"granularity"`
+	// SeriesBudget is how many series an instance may have before partitions
+	// that lag little are no longer shown one by one; 0: any number.
+	SeriesBudget int `yaml:"series_budget"`
 	// Metrics chooses metric families by name.
 	Metrics MetricFilter `yaml:"metrics"`
 	// OwnerInfo shows which member owns each partition that a group consumes.
@@ -246,6 +252,10 @@ func (c Config) Validate() error {
 		case s.TTL < s.Interval:
 			bad(path+".ttl", "%s is less than the interval, %s: values would vanish between reads", s.TTL, s.Interval)
 		}
+	}
+	errs = append(errs, checkGranularity(c.Granularity)...)
+	if c.SeriesBudget < 0 {
+		bad("series_budget", "%d is negative; 0 is no budget", c.SeriesBudget)
 	}
 	seen := map[string]string{} // key by label
 	for i, key := range c.Tags {

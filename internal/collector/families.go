@@ -30,6 +30,8 @@ type family[E any] struct {
 type entity[E any] struct {
 	kind   kind // how it is rendered
 	labels []string
+	// level is the coarsest that shows it; 0: all of them do.
+	level Level
 	// each visits every E after it has set the values of labels.
 	each     func(*view, func(E))
 	families []family[E]
@@ -41,6 +43,7 @@ type view struct {
 	*Snapshot
 	config   Config
 	instance string // id of the only instance to show; "" for all
+	gate     gate
 
 	labels []string // of the sample that is shown
 	entity int      // how many of them are the entity's
@@ -87,6 +90,7 @@ func Families(c Config) []Family {
 type anyFamily interface {
 	family() Family
 	kind() kind
+	coarsest() Level
 	samples(*view)
 }
 
@@ -101,6 +105,9 @@ func (r row[E]) family() Family {
 }
 
 func (r row[E]) kind() kind { return r.entity.kind }
+
+// coarsest is the coarsest level that shows the family; 0: all of them do.
+func (r row[E]) coarsest() Level { return r.entity.level }
 
 func (r row[E]) samples(v *view) {
 	show, emit := r.about.show, v.emit
@@ -303,6 +310,19 @@ var instanceEntity = entity[instanceView]{
 				show(float64(*q.QuotaData.GroupUsed + *q.QuotaData.GroupLeft))
 			}
 		}},
+		{
+			"alikafka_series_suppressed",
+			[]string{"reason"},
+			"Series of the instance that are not shown because of collect.granularity or collect.series_budget. Absent for what is not configured.",
+			func(i instanceView, show emit) {
+				if d := i.detail; d != nil && len(i.v.config.Granularity) > 0 {
+					show(float64(d.suppressed[byGranularity]), suppressionNames[byGranularity])
+				}
+				if d := i.detail; d != nil && d.kept != nil {
+					show(float64(d.suppressed[byBudget]), suppressionNames[byBudget])
+				}
+			},
+		},
 		{"alikafka_instance_allowed_ips", []string{"network", "port_range"}, "Entries of the IP whitelist.", func(i instanceView, show emit) {
 			i.eachAllowed(func(network string, p api.AllowedPorts) { show(float64(len(p.IPs)), network, p.PortRange) })
 		}},

@@ -85,6 +85,7 @@ func (t topicView) statusFresh() bool { return t.Status.fresh(t.v.At, t.v.ttl(so
 
 // partitionView is a partition; Newest or Oldest may be unknown.
 type partitionView struct {
+	partition                int32
 	newest, oldest           int64
 	newestKnown, oldestKnown bool
 }
@@ -92,20 +93,25 @@ type partitionView struct {
 var partitionEntity = entity[partitionView]{
 	kind:   kindTopicPartition,
 	labels: []string{"account", "region_id", "instance_id", "topic", "partition"},
+	level:  LevelPartition,
 	each: func(v *view, yield func(partitionView)) {
 		v.eachTopic(func(i *Instance, t *Topic) {
+			shown := v.scope(i, "", t.Name())
 			for _, e := range t.Newest {
-				if v.At.Sub(e.At) <= v.ttl(sourceTopicStatus) {
+				if v.At.Sub(e.At) <= v.ttl(sourceTopicStatus) && shown.partition(e.Partition) {
 					v.identity(i.Account, i.RegionID, i.ID, t.Name(), partitionLabel(e.Partition))
-					yield(partitionView{newest: e.Offset, newestKnown: true})
+					yield(partitionView{partition: e.Partition, newest: e.Offset, newestKnown: true})
 				}
 			}
 			if !t.Status.fresh(v.At, v.ttl(sourceTopicStatus)) {
 				return
 			}
 			for _, p := range t.Status.Data.Partitions {
+				if !shown.partition(p.Partition) {
+					continue
+				}
 				v.identity(i.Account, i.RegionID, i.ID, t.Name(), partitionLabel(p.Partition))
-				yield(partitionView{oldest: p.Oldest, oldestKnown: true})
+				yield(partitionView{partition: p.Partition, oldest: p.Oldest, oldestKnown: true})
 			}
 		})
 	},
@@ -223,8 +229,12 @@ func sumUp(t *GroupTopic) groupTopicView {
 var groupTopicEntity = entity[groupTopicView]{
 	kind:   kindGroup,
 	labels: []string{"account", "region_id", "instance_id", "consumer_group", "topic"},
+	level:  LevelTopic,
 	each: func(v *view, yield func(groupTopicView)) {
 		v.eachProgress(func(i *Instance, g *ConsumerGroup, t *GroupTopic) {
+			if shown := v.scope(i, g.Name(), t.Topic); !shown.topic() {
+				return
+			}
 			if s := sumUp(t); s.any {
 				v.identity(i.Account, i.RegionID, i.ID, g.Name(), t.Topic)
 				yield(s)
@@ -278,10 +288,12 @@ type groupPartitionView struct {
 var groupPartitionEntity = entity[groupPartitionView]{
 	kind:   kindGroupPartition,
 	labels: []string{"account", "region_id", "instance_id", "consumer_group", "topic", "partition"},
+	level:  LevelPartition,
 	each: func(v *view, yield func(groupPartitionView)) {
 		v.eachProgress(func(i *Instance, g *ConsumerGroup, t *GroupTopic) {
+			shown := v.scope(i, g.Name(), t.Topic)
 			for n := range t.Partitions {
-				if p := &t.Partitions[n]; p.committed() {
+				if p := &t.Partitions[n]; p.committed() && shown.partition(p.Partition) {
 					v.identity(i.Account, i.RegionID, i.ID, g.Name(), t.Topic, partitionLabel(p.Partition))
 					yield(groupPartitionView{p, g.Progress.Data.Owners})
 				}

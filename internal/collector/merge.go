@@ -74,14 +74,20 @@ func (a *account) mergeInstances(o *object, list []api.Instance) {
 				topics: map[string]*topic{}, groups: map[string]*group{},
 			}
 			r.instances[info.InstanceID] = i
+			a.unallotted = true
 		}
 		i.missing = 0
+		renamed := i.view.detail != nil && info.Name != i.view.Info.Data.Name
 		config, err := info.Config()
 		if err != nil {
 			a.logger.Debug("instance configuration is unreadable", "region_id", o.region, "err", err)
 		}
 		i.change(func(v *Instance, at time.Time) { v.Info = Section[InstanceInfo]{InstanceInfo{info, config}, at} })
 		a.mark(o.region, info.InstanceID, kindInstance, "")
+		if renamed { // rules may go by the name
+			i.change(func(v *Instance, _ time.Time) { v.detail = newDetail(&a.config, v, v.detail) })
+			a.markInstance(o.region, i)
+		}
 		a.watchInstance(i, now)
 	}
 	for id, i := range r.instances {

@@ -53,6 +53,8 @@ type Instance struct {
 	GroupList  Section[int] // how many consumer groups exist, filtered out or not
 	Topics     []*Topic
 	Groups     []*ConsumerGroup
+
+	detail *detail
 }
 
 // InstanceInfo is an instance of GetInstanceList with its AllConfig decoded.
