@@ -43,8 +43,8 @@ COPY --from=files /root-fs/bin/alikafka-exporter /bin/alikafka-exporter
 COPY --from=files /root-fs/etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=files --chown=65532:65532 /root-fs/state /var/lib/alikafka-exporter
 USER 65532:65532
-# Nothing is written yet; state will go here, and nowhere else.
+# State goes here, and nothing anywhere else.
 VOLUME /var/lib/alikafka-exporter
 EXPOSE 19308
 ENTRYPOINT ["/bin/alikafka-exporter"]
-CMD ["--config.file=/etc/alikafka-exporter/config.yaml"]
+CMD ["--config.file=/etc/alikafka-exporter/config.yaml", "--storage.path=/var/lib/alikafka-exporter"]

@@ -35,22 +35,29 @@ const stopWait = 2 * time.Second
 // now. What has to outlive a reload is here, everything else in the life.
 type app struct {
 	flags     *webFlags
+	storage   *storage
 	load      func() (*config.Config, error)
 	log       *slog.Logger
 	registry  *prometheus.Registry
 	metrics   *collector.Metrics
 	source    *api.SourceLimit
+	failures  failures
+	started   time.Time
 	listeners []net.Listener
 
-	current   atomic.Pointer[life]
-	reloading sync.Mutex // one reload at a time; guards stopped
-	late      []*life    // that a reload did not wait for to the end
-	stopped   bool
+	admin adminEndpoint
+
+	current     atomic.Pointer[life]
+	reloadError atomic.Pointer[string] // why the last reload changed nothing
+	reloading   sync.Mutex             // one reload at a time; guards stopped
+	late        []*life                // that a reload did not wait for to the end
+	stopped     bool
 }
 
-// newApp loads the configuration and opens the listeners.
-func newApp(ctx context.Context, log *slog.Logger, flags *webFlags, load func() (*config.Config, error)) (*app, error) {
-	if err := flags.check(); err != nil {
+// newApp loads the configuration and opens the listeners. The storage stays
+// the caller's.
+func newApp(ctx context.Context, log *slog.Logger, flags *webFlags, store *storage, load func() (*config.Config, error)) (*app, error) {
+	if err := errors.Join(flags.check(), flags.admin.check(store)); err != nil {
 		return nil, err
 	}
 	c, err := load()
@@ -58,7 +65,8 @@ func newApp(ctx context.Context, log *slog.Logger, flags *webFlags, load func() 
 		return nil, fmt.Errorf("configuration:\n%w", err)
 	}
 	a := &app{
-		flags: flags, load: load, log: log,
+		flags: flags, storage: store, load: load, log: log,
+		started:  time.Now(),
 		registry: prometheus.NewRegistry(),
 		metrics:  collector.NewMetrics(),
 		source:   api.NewSourceLimit(c.RateLimits.PerSourceIP),
@@ -72,8 +80,11 @@ func newApp(ctx context.Context, log *slog.Logger, flags *webFlags, load func() 
 	if err := a.adopt(c); err != nil {
 		return nil, err
 	}
-	if a.listeners, err = flags.open(ctx); err != nil {
+	if err := a.openAdmin(ctx, c); err != nil {
 		return nil, err
+	}
+	if a.listeners, err = flags.open(ctx); err != nil {
+		return nil, errors.Join(err, a.admin.close())
 	}
 	return a, nil
 }
@@ -105,10 +116,12 @@ func (a *app) run(ctx context.Context) error {
 		a.reloadOn(ctx, hangup)
 		return nil
 	})
+	g.Go(func() error { return a.serveAdmin(ctx) })
 	err := g.Wait()
 	a.reloading.Lock()
 	defer a.reloading.Unlock()
 	a.stopped = true
+	err = errors.Join(err, a.admin.close())
 	for _, l := range append(a.late, a.current.Load()) {
 		err = errors.Join(err, l.stop())
 	}
@@ -181,10 +194,17 @@ func (a *app) reload(ctx context.Context) error {
 	old := a.current.Load()
 	c, err := a.load()
 	if err == nil {
+		err = a.storage.acquire()
+	}
+	if err == nil {
+		err = a.admin.check(c)
+	}
+	if err == nil {
 		err = a.adopt(c)
 	}
 	if err != nil {
 		a.metrics.Configured(false)
+		a.reloadError.Store(new(err.Error()))
 		a.log.Error("reload failed, the old configuration stays in force", "err", err)
 		return err
 	}
@@ -192,6 +212,9 @@ func (a *app) reload(ctx context.Context) error {
 	if err := old.stop(); err != nil {
 		a.log.Warn("old configuration", "err", err)
 		a.late = append(a.late, old)
+	}
+	if err := a.reloadAdmin(ctx, c); err != nil {
+		a.log.Error("the admin endpoint does not serve", "err", err)
 	}
 	a.current.Load().collector.Forget(old.collector)
 	for name := range old.limiters {
@@ -206,7 +229,7 @@ func (a *app) reload(ctx context.Context) error {
 // adopt makes a life of a configuration and puts it in place of the current
 // one. On an error nothing has changed.
 func (a *app) adopt(c *config.Config) error {
-	next := &life{limiters: map[string]*api.Limiter{}, done: make(chan struct{})}
+	next := &life{config: c, since: time.Now(), limiters: map[string]*api.Limiter{}, done: make(chan struct{})}
 	old := a.current.Load()
 	if old == nil {
 		old = &life{}
@@ -242,6 +265,7 @@ func (a *app) adopt(c *config.Config) error {
 		a.metrics.Watch(name, limiter)
 	}
 	a.current.Store(next)
+	a.reloadError.Store(nil)
 	a.metrics.Configured(true)
 	return nil
 }
@@ -249,6 +273,7 @@ func (a *app) adopt(c *config.Config) error {
 // observe takes note of an attempt of a call, of which parameters are no part.
 func (a *app) observe(at api.Attempt) {
 	a.metrics.Observe(at)
+	a.failures.observe(at)
 	a.log.Debug("call", "account", at.Account, "action", at.Action, "region_id", at.RegionID, "lane", at.Lane, "number", at.Number,
 		"code", at.Code, "request_id", at.RequestID, "waited", at.Waited, "took", at.Took)
 }
@@ -259,6 +284,8 @@ func userAgent() string { return "alikafka-exporter/" + cmp.Or(version.Version, 
 // life is the time between two reloads: one configuration, its clients and
 // its collector.
 type life struct {
+	config    *config.Config
+	since     time.Time // when the configuration was adopted
 	collector *collector.Collector
 	clients   []*api.Client
 	limiters  map[string]*api.Limiter

@@ -157,15 +157,7 @@ func (l *Limiter) Configure(cfg RateLimits) {
 	l.source.dispatch(now)
 }
 
-func (l *Limiter) limit(action string) float64 {
-	if v, ok := l.cfg.Actions[action]; ok {
-		return v
-	}
-	if a, ok := Lookup(action); ok && a.QPS > 0 {
-		return a.QPS
-	}
-	return l.cfg.Default
-}
+func (l *Limiter) limit(action string) float64 { return l.cfg.Limit(action) }
 
 // bucket returns the bucket of an action, which is new when it has none.
 func (l *Limiter) bucket(action, region string) *bucket {

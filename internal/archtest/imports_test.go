@@ -22,20 +22,30 @@ const module = "github.com/alikafka-exporter/alikafka-exporter"
 var ours = map[string][]string{
 	// The program wires everything and is imported by nobody.
 	"cmd/alikafka-exporter": {
-		"internal/admin", "internal/api", "internal/collector", "internal/config",
-		"internal/exposition", "internal/secret", "internal/sim",
+		"internal/admin", "internal/admin/engine", "internal/admin/journal", "internal/api", "internal/collector", "internal/config",
+		"internal/exposition", "internal/page", "internal/secret", "internal/sim",
 	},
 	// Composes the Config types of those who own them, and nothing else.
-	"internal/config": {"internal/admin", "internal/api", "internal/collector", "internal/secret"},
+	"internal/config": {"internal/admin", "internal/admin/engine", "internal/api", "internal/collector", "internal/secret"},
 	// Acts on what the collector saw; the collector must work without it.
-	"internal/admin":     {"internal/api", "internal/collector", "internal/secret"},
-	"internal/collector": {"internal/api", "internal/exposition", "internal/secret"},
+	"internal/admin": {
+		"internal/admin/engine", "internal/admin/journal", "internal/api", "internal/collector", "internal/page", "internal/secret",
+	},
+	// The one door to a write.
+	"internal/admin/engine": {"internal/admin/journal", "internal/api", "internal/collector", "internal/secret"},
+	// Knows nothing of what its records say.
+	"internal/admin/journal": {},
+	// A disk that fails, for tests.
+	"internal/admin/journal/journaltest": {"internal/admin/journal"},
+	"internal/collector":                 {"internal/api", "internal/exposition", "internal/secret"},
 	// Plays the cloud from the table of actions; knows nothing of who watches it.
 	"internal/sim": {"internal/api"},
 	"internal/api": {"internal/secret"},
 	// Knows nothing of Kafka: bytes in, bytes out.
 	"internal/exposition": {},
-	"internal/secret":     {},
+	// Knows nothing of Kafka either: what HTML pages have in common.
+	"internal/page":   {},
+	"internal/secret": {},
 }
 
 // theirs lists every direct dependency and where it may be used, so that
@@ -44,12 +54,12 @@ var ours = map[string][]string{
 var theirs = map[string][]string{
 	"github.com/alecthomas/kingpin/v2":       {"cmd/alikafka-exporter"},
 	"github.com/prometheus/exporter-toolkit": {"cmd/alikafka-exporter", "internal/admin"},
-	"github.com/prometheus/common":           {"internal/exposition", "cmd/alikafka-exporter", "internal/collector", "internal/config", "internal/api", "internal/admin"},
-	"github.com/prometheus/client_golang":    {"internal/exposition", "cmd/alikafka-exporter", "internal/collector", "internal/admin"},
+	"github.com/prometheus/common":           {"internal/exposition", "cmd/alikafka-exporter", "internal/collector", "internal/config", "internal/api", "internal/admin", "internal/admin/engine"},
+	"github.com/prometheus/client_golang":    {"internal/exposition", "cmd/alikafka-exporter", "internal/collector", "internal/admin", "internal/admin/engine"},
 	"github.com/prometheus/client_model":     {"internal/collector"},
 	"github.com/klauspost/compress":          {"internal/exposition"},
 	"github.com/aliyun/credentials-go":       {"internal/api"},
-	"github.com/google/uuid":                 {"internal/api", "internal/sim", "internal/admin"},
+	"github.com/google/uuid":                 {"internal/api", "internal/sim", "internal/admin", "internal/admin/engine"},
 	"golang.org/x/sync":                      {"cmd/alikafka-exporter", "internal/collector", "internal/admin", "internal/api"},
 	"gopkg.in/yaml.v3":                       {"internal/config", "internal/collector", "internal/api", "internal/admin", "internal/secret"},
 	"github.com/rogpeppe/go-internal":        {}, // tests only

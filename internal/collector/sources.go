@@ -63,6 +63,16 @@ func Actions(a AccountConfig) []string {
 	return actions
 }
 
+// ActionOf returns the action that a source is read with.
+func ActionOf(source string) string {
+	for _, s := range sources() {
+		if s.name == source {
+			return s.action
+		}
+	}
+	return ""
+}
+
 // consumedFactor slows topic_status down for topics whose log ends come with
 // the progress of a group, though not beyond half of the TTL.
 const consumedFactor = 5
