@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 )
@@ -244,7 +245,7 @@ func mistakes(e parser.Expr) []mistake {
 			}
 		case *parser.VectorSelector:
 			for i, m := range n.LabelMatchers {
-				if m.Name != labels.MetricName {
+				if m.Name != model.MetricNameLabel {
 					all = append(all, mistake{"with " + strings.ReplaceAll(m.String(), "/", "") + " negated", func() {
 						n.LabelMatchers[i] = labels.MustNewMatcher(negated[m.Type], m.Name, m.Value)
 					}})

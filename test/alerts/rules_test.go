@@ -8,8 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 	"gopkg.in/yaml.v3"
@@ -46,11 +48,11 @@ type rule struct {
 
 // String names the rule in the messages of tests.
 func (r *rule) String() string {
-	name := r.Record + r.Alert
+	parts := []string{r.Record + r.Alert}
 	for _, label := range slices.Sorted(maps.Keys(r.Labels)) {
-		name += "/" + r.Labels[label]
+		parts = append(parts, r.Labels[label])
 	}
-	return name
+	return strings.Join(parts, "/")
 }
 
 // rules returns all rules of the file in their order.
@@ -133,7 +135,7 @@ func metricName(v *parser.VectorSelector) string {
 		return v.Name
 	}
 	for _, m := range v.LabelMatchers {
-		if m.Name == labels.MetricName && m.Type == labels.MatchEqual {
+		if m.Name == model.MetricNameLabel && m.Type == labels.MatchEqual {
 			return m.Value
 		}
 	}
