@@ -48,6 +48,24 @@ func DefaultRateLimits() RateLimits {
 	return RateLimits{Share: 0.7, Scope: "account", Default: 3, PerSourceIP: 100}
 }
 
+// Limit returns the limit of an action in calls per second: the configured
+// one, else the documented one, else Default.
+func (r RateLimits) Limit(action string) float64 {
+	if v, ok := r.Actions[action]; ok {
+		return v
+	}
+	if a, ok := Lookup(action); ok && a.QPS > 0 {
+		return a.QPS
+	}
+	return r.Default
+}
+
+// PollRate returns how many polls of an action may leave per second when the
+// cloud throttles nothing.
+func (r RateLimits) PollRate(action string) float64 {
+	return newPace(r.Limit(action), r.Share).rate()
+}
+
 // Validate reports every mistake at once: *FieldError values, joined, with
 // their paths below `rate_limits`.
 func (r RateLimits) Validate() error {

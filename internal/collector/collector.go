@@ -229,7 +229,8 @@ func (a *account) resume(o, old *object) {
 		return
 	}
 	o.known, o.at, o.tried, o.err, o.errAt = old.known, old.at, old.tried, old.err, old.errAt
+	o.activity, o.calls = old.activity, old.calls
 	if !o.at.IsZero() {
-		a.reschedule(o, o.at.Add(jitter(a.interval(o))))
+		a.resumeAt(o)
 	}
 }
