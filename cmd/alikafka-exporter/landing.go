@@ -85,6 +85,7 @@ func (a *app) metricsLink() string { return strings.TrimPrefix(a.flags.telemetry
 func (a *app) links() []link {
 	links := []link{
 		{a.metricsLink(), "Metrics", "everything"},
+		{"sd/prometheus", "Targets", "service discovery: one for each cloud instance"},
 		{"-/ready", "Ready", "200 once every source was tried"},
 		{"-/healthy", "Healthy", "200 while the process answers"},
 	}

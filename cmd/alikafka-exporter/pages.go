@@ -26,6 +26,8 @@ func (a *app) handler() http.Handler {
 	})
 	mux.Handle("GET "+a.flags.telemetryPath, promhttp.InstrumentMetricHandler(a.registry, metrics))
 	mux.HandleFunc("GET "+a.flags.telemetryPath+"/instance", func(w http.ResponseWriter, r *http.Request) { a.serveInstance(w, r, metrics) })
+	mux.HandleFunc("GET "+a.flags.telemetryPath+"/compat/kafka_exporter", func(w http.ResponseWriter, r *http.Request) { a.serveKafkaExporter(w, r, metrics) })
+	mux.HandleFunc("GET /sd/prometheus", a.serveDiscovery)
 	mux.Handle("GET /{$}", a.landingPage())
 	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "healthy") })
 	mux.HandleFunc("GET /-/ready", a.serveReady)

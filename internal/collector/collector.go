@@ -40,13 +40,15 @@ type Collector struct {
 	logger   *slog.Logger
 	ready    chan struct{}
 
-	publisher *publisher
+	publisher     *publisher
+	kafkaExporter *compatPage
 }
 
 // New returns a collector that does nothing until Run.
 func New(o Options) *Collector {
 	c := &Collector{config: o.Config, families: chosen(o.Config), logger: o.Logger, ready: make(chan struct{})}
 	c.publisher = newPublisher(c)
+	c.kafkaExporter = newCompatPage(kafkaExporterFamilies())
 	for _, cfg := range o.Accounts {
 		a := newAccount(cfg, o.Config, o.Logger, o.Metrics, c.publisher)
 		a.begin()

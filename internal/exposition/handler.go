@@ -51,15 +51,23 @@ func NewHandler(o Options) *Handler {
 }
 
 // ServeHTTP serves the whole page and the exporter's own metrics.
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.serve(w, r, "", h.o.Own) }
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.serve(w, r, h.o.Page(), "", h.o.Own)
+}
 
 // ServeInstance serves what the page has of an instance, without the
 // exporter's own metrics. An unknown instance has an empty page.
 func (h *Handler) ServeInstance(w http.ResponseWriter, r *http.Request, instance string) {
-	h.serve(w, r, instance, nil)
+	h.serve(w, r, h.o.Page(), instance, nil)
 }
 
-func (h *Handler) serve(w http.ResponseWriter, r *http.Request, instance string, own prometheus.Gatherer) {
+// ServePage serves a page of its own in place of the one in Options, without
+// the exporter's own metrics. It counts among the scrapes in flight.
+func (h *Handler) ServePage(w http.ResponseWriter, r *http.Request, page *Page) {
+	h.serve(w, r, page, "", nil)
+}
+
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, page *Page, instance string, own prometheus.Gatherer) {
 	if h.inFlight != nil {
 		select {
 		case h.inFlight <- struct{}{}:
@@ -87,7 +95,6 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, instance string,
 		h.answers.Put(a)
 	}()
 	q := newQuery(r, instance)
-	page := h.o.Page()
 	a.page(page, q)
 	if err := a.finish(page, own, q); err != nil {
 		h.o.Logger.Error("own metrics are incomplete", "err", err)

@@ -288,3 +288,23 @@ func TestLiveLinesAreMadeByEveryScrape(t *testing.T) {
 		t.Errorf("a page of live lines only:\n%s", got)
 	}
 }
+
+func TestAPageOfOneScrapeHasTheFamiliesOfAnother(t *testing.T) {
+	t.Parallel()
+	p := smallPage(t, families...)
+	h := handlerOf(p, exposition.Options{})
+	before := text(t, h)
+	own := p.WithLive(func(dst []byte, family int) []byte {
+		if family != 1 {
+			return dst
+		}
+		return exposition.AppendSample(dst, families[1].Name, exposition.Labels(nil).Append("only", "here"), 7)
+	})
+	got := text(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServePage(w, r, own) }))
+	if want := "# HELP kafka_lag_messages "; !strings.HasPrefix(got, want) || !strings.HasSuffix(got, "\nkafka_lag_messages{only=\"here\"} 7\n") || strings.Count(got, "\n") != 3 {
+		t.Errorf("its page:\n%s", got)
+	}
+	if after := text(t, h); after != before {
+		t.Errorf("the other page has become\n%s", after)
+	}
+}

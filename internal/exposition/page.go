@@ -129,6 +129,18 @@ func NewPage(families []Family) (*Page, error) {
 	return p, nil
 }
 
+// WithLive returns a page of the same families that has no blocks: its samples
+// are the lines that live appends for the family of that index. It is for one
+// answer, whose lines are then all of one moment, and takes no Publish.
+func (p *Page) WithLive(live func(dst []byte, family int) []byte) *Page {
+	q := &Page{columns: slices.Clone(p.columns), names: p.names}
+	for i := range q.columns {
+		q.columns[i].Live = func(dst []byte, _ string) []byte { return live(dst, i) }
+	}
+	q.current.Store(new(make(generation, len(q.columns))))
+	return q
+}
+
 // Update collects the changes of a publish. It is valid during that publish.
 type Update struct {
 	page     *Page
