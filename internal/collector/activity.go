@@ -23,7 +23,7 @@ const (
 	// is read for the first time.
 	recently = 10 * time.Minute
 	// incidentLasts is how long an incident makes its object more urgent.
-	incidentLasts = 10 * time.Minute
+	incidentLasts = 5 * time.Minute
 	// A lag is a jump when it is so many times the usual one and so many
 	// messages more.
 	jumpFactor = 3
@@ -31,9 +31,10 @@ const (
 	// neighbours of an incident that are pulled forward, of each kind.
 	neighbours = 4
 	// pullShare is the part of the rate that goes to objects that were pulled
-	// forward, and pullBurst how many of them can be at once.
+	// forward. At most so many of them come at once as the rate lets through in
+	// pullBurst seconds.
 	pullShare = 0.1
-	pullBurst = 10
+	pullBurst = 5
 )
 
 // signals are what an answer shows of an object; sums over all partitions.
@@ -204,7 +205,7 @@ func (a *account) pull(o *object, reason string) bool {
 
 // mayPull takes one of the pulls that the queue has left.
 func (q *queue) mayPull(now time.Time) bool {
-	q.pulls = min(pullBurst, q.pulls+pullShare*q.rate*now.Sub(q.pulled).Seconds())
+	q.pulls = min(max(1, pullBurst*q.rate), q.pulls+pullShare*q.rate*now.Sub(q.pulled).Seconds())
 	q.pulled = now
 	if q.pulls < 1 {
 		return false

@@ -27,3 +27,22 @@ func (c *Collector) ReadProgressForTest(ctx context.Context, region, instance, g
 	a.publish()
 	return err
 }
+
+// JudgeForTest reports whether a group is worth to be looked at; it replaces
+// what the schedule learns.
+type JudgeForTest func(instance, group string) bool
+
+// SetJudgeForTest replaces what the schedule learns of groups, and of topics,
+// of which all count as active. It is called before Run; nil changes nothing.
+func (c *Collector) SetJudgeForTest(j JudgeForTest) {
+	for _, a := range c.accounts {
+		if j != nil {
+			a.judge = func(o *object, _ urgency) urgency {
+				if o.source.name == sourceProgress && !j(o.instance, o.name) {
+					return urgencyIdle
+				}
+				return urgencyActive
+			}
+		}
+	}
+}

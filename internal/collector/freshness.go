@@ -32,7 +32,7 @@ const (
 // weight is how readily the target of an object is stretched: twice the weight,
 // twice the interval.
 func (u urgency) weight() float64 {
-	return [...]float64{urgencyIdle: 64, urgencyQuiet: 4, urgencyActive: 1, urgencyIncident: 0.5, urgencyWanted: 1. / 16}[u]
+	return [...]float64{urgencyIdle: 64, urgencyQuiet: 4, urgencyActive: 1, urgencyIncident: 0.7, urgencyWanted: 1. / 16}[u]
 }
 
 // part is the part of its maximum age that an object is given when not all
@@ -58,9 +58,10 @@ type allocation struct {
 }
 
 // allocate finds the least stretch with which needs take at most rate calls a
-// second. needs holds the calls that one read of all objects with that need
-// takes.
-func allocate(needs map[need]float64, rate float64) allocation {
+// second, of which reserve is kept for other things as long as maximum ages
+// can be held. needs holds the calls that one read of all objects with that
+// need takes.
+func allocate(needs map[need]float64, rate, reserve float64) allocation {
 	relaxed, reduced := 0.0, 0.0
 	for n, calls := range needs {
 		relaxed += calls / n.limit().Seconds()
@@ -74,12 +75,12 @@ func allocate(needs map[need]float64, rate float64) allocation {
 	for n := range needs {
 		high = max(high, n.limit().Seconds()/(n.target.Seconds()*n.urgency.weight()))
 	}
-	if a.stretch = low; a.rate(needs) <= rate {
+	if a.stretch = low; a.rate(needs) <= rate-reserve {
 		return a
 	}
 	for range 40 {
 		a.stretch = math.Sqrt(low * high)
-		if a.rate(needs) > rate {
+		if a.rate(needs) > rate-reserve {
 			low = a.stretch
 		} else {
 			high = a.stretch
@@ -111,18 +112,24 @@ func (a allocation) rate(needs map[need]float64) float64 {
 	return sum
 }
 
-// need returns what o needs now. Called with a.mu held.
-func (a *account) need(o *object) need {
-	s := a.config.Sources[o.source.name]
-	n := need{target: time.Duration(s.Interval), urgency: urgencyActive}
+// need returns what an object of a source needs by default. consumed: it is a
+// topic whose log ends come with the progress of a group.
+func (c *Config) need(source string, consumed bool, u urgency) need {
+	s := c.Sources[source]
+	n := need{target: time.Duration(s.Interval), urgency: u}
 	// What is read less often than that has twice its interval.
-	n.maxAge = max(time.Duration(a.config.MaxAge), 2*n.target)
-	if o.source.name == sourceTopicStatus && a.consumed(o) {
-		// Its log ends come with the progress of a group.
+	n.maxAge = max(time.Duration(c.MaxAge), 2*n.target)
+	if consumed {
 		n.target, n.maxAge = consumedFactor*n.target, 2*n.maxAge
 	}
 	n.maxAge = min(n.maxAge, time.Duration(s.TTL))
 	n.target = min(n.target, n.maxAge/2)
+	return n
+}
+
+// need returns what o needs now. Called with a.mu held.
+func (a *account) need(o *object) need {
+	n := a.config.need(o.source.name, o.source.name == sourceTopicStatus && a.consumed(o), urgencyActive)
 	if wanted := a.wanted(o); wanted > 0 {
 		n.target, n.urgency = min(wanted, n.limit()), urgencyWanted
 		return n
@@ -137,9 +144,9 @@ func (a *account) need(o *object) need {
 }
 
 // learns reports whether answers show how much happens in the object.
-func (o *object) learns() bool {
-	return o.source.name == sourceTopicStatus || o.source.name == sourceProgress
-}
+func (o *object) learns() bool { return learns(o.source.name) }
+
+func learns(source string) bool { return source == sourceTopicStatus || source == sourceProgress }
 
 // wanted returns the target that the configuration or a tag gives o; 0 for
 // none. The tag of the object itself goes before rules that name such objects,

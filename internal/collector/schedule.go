@@ -401,11 +401,11 @@ func (q *queue) respread(now time.Time) {
 	if !q.stale && backlog == 0 && q.unread == 0 {
 		return
 	}
-	rate := q.rate * (1 - catchUpShare*backlog)
+	reserve := catchUpShare * backlog * q.rate
 	if q.unread > 0 && q.first.After(now) {
-		rate *= 1 - discoveryShare
+		reserve = max(reserve, discoveryShare*q.rate)
 	}
-	q.spread, q.stale = allocate(q.needs, rate), backlog > 0 || q.unread > 0
+	q.spread, q.stale = allocate(q.needs, q.rate, reserve), backlog > 0 || q.unread > 0
 }
 
 // jitter varies d by a tenth either way, so that objects do not march in step.

@@ -47,7 +47,7 @@ func sources() []*source {
 		{sourceTopics, "GetTopicList", 2 * time.Minute, 15 * time.Minute, listTimeout, readTopics},
 		{sourceTopicStatus, "GetTopicStatus", time.Minute, time.Hour, readTimeout, readTopicStatus},
 		{sourceGroups, "GetConsumerList", 2 * time.Minute, 15 * time.Minute, listTimeout, readGroups},
-		{sourceProgress, "GetConsumerProgress", 30 * time.Second, 15 * time.Minute, readTimeout, readProgress},
+		{sourceProgress, "GetConsumerProgress", 30 * time.Second, time.Hour, readTimeout, readProgress},
 	}
 }
 
