@@ -5,6 +5,7 @@ import (
 	"cmp"
 	_ "embed"
 	"errors"
+	"fmt"
 	"html/template"
 	"net/http"
 	"strings"
@@ -28,6 +29,7 @@ type landing struct {
 	Links   []link
 	Regions []regionRow
 	Sources []sourceRow
+	Plan    []planRow
 }
 
 type link struct{ Href, Text, Note string }
@@ -44,6 +46,14 @@ type sourceRow struct {
 	State                     string // ok, error, pending
 	Code, Message, RequestID  string // of the last failure, if it was not followed by a success
 	FailedAgo                 string
+}
+
+type planRow struct {
+	Account, Source           string
+	Objects                   int
+	Calls, Limit              string // a minute
+	Cycle, Active, Age, Worst string
+	State, Targets            string // State: ok, pending (stretched), error (maximum age not held)
 }
 
 // landingPage answers with the status page. Links are relative, so that the
@@ -77,7 +87,24 @@ func (a *app) landing() landing {
 	for _, src := range s.Sources {
 		page.Sources = append(page.Sources, newSourceRow(src, s.At))
 	}
+	for i := range s.Plan {
+		page.Plan = append(page.Plan, newPlanRow(&s.Plan[i]))
+	}
 	return page
+}
+
+func newPlanRow(r *collector.PlanRow) planRow {
+	row := planRow{
+		Account: r.Account, Source: r.Source, Objects: r.Objects, Calls: fmt.Sprintf("%.1f", 60*r.Used), Limit: fmt.Sprintf("%.0f", 60*r.Rate),
+		Cycle: round(r.Cycle), Active: round(r.Active), Age: round(r.Age), Worst: round(r.Worst), State: "ok", Targets: "met",
+	}
+	switch {
+	case !r.MaxAgeHeld:
+		row.State, row.Targets = "error", "maximum age of "+round(r.MaxAge)+" not held"
+	case !r.TargetsMet:
+		row.State, row.Targets = "pending", "stretched"
+	}
+	return row
 }
 
 func (a *app) metricsLink() string { return strings.TrimPrefix(a.flags.telemetryPath, "/") }

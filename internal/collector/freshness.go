@@ -1,7 +1,10 @@
 package collector
 
 import (
+	"cmp"
+	"maps"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -63,24 +66,25 @@ type allocation struct {
 // need takes.
 func allocate(needs map[need]float64, rate, reserve float64) allocation {
 	relaxed, reduced := 0.0, 0.0
-	for n, calls := range needs {
-		relaxed += calls / n.limit().Seconds()
-		reduced += calls / (n.limit().Seconds() * n.urgency.part())
+	sorted := sortedNeeds(needs)
+	for _, n := range sorted {
+		relaxed += needs[n] / n.limit().Seconds()
+		reduced += needs[n] / (n.limit().Seconds() * n.urgency.part())
 	}
 	if relaxed > rate && rate > 0 {
 		return allocation{over: reduced / rate}
 	}
 	a := allocation{over: 1}
 	low, high := 1./64, 1./64
-	for n := range needs {
+	for _, n := range sorted {
 		high = max(high, n.limit().Seconds()/(n.target.Seconds()*n.urgency.weight()))
 	}
-	if a.stretch = low; a.rate(needs) <= rate-reserve {
+	if a.stretch = low; a.rate(sorted, needs) <= rate-reserve {
 		return a
 	}
 	for range 40 {
 		a.stretch = math.Sqrt(low * high)
-		if a.rate(needs) > rate-reserve {
+		if a.rate(sorted, needs) > rate-reserve {
 			low = a.stretch
 		} else {
 			high = a.stretch
@@ -104,12 +108,20 @@ func (a allocation) interval(n need) time.Duration {
 }
 
 // rate is how many calls a second the intervals take.
-func (a allocation) rate(needs map[need]float64) float64 {
+func (a allocation) rate(sorted []need, needs map[need]float64) float64 {
 	sum := 0.0
-	for n, calls := range needs {
-		sum += calls / a.interval(n).Seconds()
+	for _, n := range sorted {
+		sum += needs[n] / a.interval(n).Seconds()
 	}
 	return sum
+}
+
+// sortedNeeds returns the keys in an order, so that sums come out the same to
+// the last bit each time.
+func sortedNeeds(needs map[need]float64) []need {
+	return slices.SortedFunc(maps.Keys(needs), func(x, y need) int {
+		return cmp.Or(cmp.Compare(x.target, y.target), cmp.Compare(x.maxAge, y.maxAge), cmp.Compare(x.urgency, y.urgency))
+	})
 }
 
 // need returns what an object of a source needs by default. consumed: it is a

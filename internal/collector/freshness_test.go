@@ -240,15 +240,6 @@ func (f *fleet) detect(o *outcome, id groupID, g *collector.ConsumerGroup, polle
 	o.wrong++
 }
 
-func expr(t *testing.T, expr string) collector.Regexp {
-	t.Helper()
-	r, err := collector.NewRegexp(expr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
 // quantile of sorted values.
 func quantile(sorted []float64, q float64) float64 {
 	if len(sorted) == 0 {
@@ -337,4 +328,3 @@ func TestFreshnessInSmall(t *testing.T) {
 	t.Parallel()
 	checkFreshness(t, compareSchedules(t, 1, 4, 5, 5*time.Hour, 0.6), 3.3, 2.5)
 }
-

@@ -77,7 +77,8 @@ func newPlanRow(source *source, objects int, needs map[need]float64, rate float6
 	r := PlanRow{Source: source.name, Action: source.action, Objects: objects, Rate: rate}
 	spread := allocate(needs, rate, 0)
 	var reads, calls, ages float64
-	for n, c := range needs {
+	for _, n := range sortedNeeds(needs) {
+		c := needs[n]
 		interval := spread.interval(n)
 		r.Required += c / n.target.Seconds()
 		r.Least += c / n.limit().Seconds()
@@ -257,7 +258,9 @@ func (a *account) survey(ctx context.Context, source string) (errs []error) {
 		}
 	}
 	a.mu.Unlock()
-	slices.SortFunc(objects, func(x, y *object) int { return cmp.Or(cmp.Compare(x.region, y.region), cmp.Compare(x.instance, y.instance)) })
+	slices.SortFunc(objects, func(x, y *object) int {
+		return cmp.Or(cmp.Compare(x.region, y.region), cmp.Compare(x.instance, y.instance))
+	})
 	for _, o := range objects {
 		if err := o.source.read(ctx, a, o); err != nil {
 			errs = append(errs, fmt.Errorf("account %s: %s %s: %w", a.Name, source, cmp.Or(o.instance, o.region), err))

@@ -5,6 +5,7 @@ import (
 	"container/heap"
 	"context"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -95,6 +96,7 @@ type queue struct {
 	needs  map[need]float64 // calls that one read of all objects with that need takes
 	spread allocation       // of the rate over needs
 	stale  bool             // spread has to be made anew
+	phase  float64          // of the last object that was slowed down, 0 to 1
 	unread int              // objects that were never tried
 	first  time.Time        // when the last of them should be tried
 	late   time.Duration    // how much too late the last object was taken
@@ -342,14 +344,14 @@ func (a *account) plan(q *queue, o *object, start time.Time) {
 		o.release = start.Add(jitter(max(o.need.target, min(o.need.target<<min(o.fails-1, 8), maxPenalty))))
 		o.due = later(o.release, start.Add(interval))
 	} else {
-		o.follow(start, interval)
+		q.follow(o, start, interval)
 	}
 	o.interval = interval
 	q.lane(o.region).push(o, time.Now())
 }
 
-// follow sets release and due after a read that began at start.
-func (o *object) follow(start time.Time, interval time.Duration) {
+// follow sets release and due of o after a read that began at start.
+func (q *queue) follow(o *object, start time.Time, interval time.Duration) {
 	// A cadence runs from when it was time to read: else every wait for a slot
 	// would slow it down.
 	from := o.release
@@ -364,7 +366,9 @@ func (o *object) follow(start time.Time, interval time.Duration) {
 	o.due = from.Add(interval)
 	if o.need.urgency <= urgencyQuiet && interval > before+before/2 {
 		// Objects that slow down together must not come back together.
-		o.due = start.Add(before + rand.N(interval-before+1)) //nolint:gosec // spreading needs no cryptography
+		// Multiples of the golden ratio spread best.
+		_, q.phase = math.Modf(q.phase + math.Phi)
+		o.due = start.Add(before + time.Duration(q.phase*float64(interval-before)))
 	}
 }
 
