@@ -41,12 +41,15 @@ type app struct {
 	registry  *prometheus.Registry
 	metrics   *collector.Metrics
 	source    *api.SourceLimit
+	failures  failures
+	started   time.Time
 	listeners []net.Listener
 
-	current   atomic.Pointer[life]
-	reloading sync.Mutex // one reload at a time; guards stopped
-	late      []*life    // that a reload did not wait for to the end
-	stopped   bool
+	current     atomic.Pointer[life]
+	reloadError atomic.Pointer[string] // why the last reload changed nothing
+	reloading   sync.Mutex             // one reload at a time; guards stopped
+	late        []*life                // that a reload did not wait for to the end
+	stopped     bool
 }
 
 // newApp loads the configuration and opens the listeners. The storage stays
@@ -61,6 +64,7 @@ func newApp(ctx context.Context, log *slog.Logger, flags *webFlags, store *stora
 	}
 	a := &app{
 		flags: flags, storage: store, load: load, log: log,
+		started:  time.Now(),
 		registry: prometheus.NewRegistry(),
 		metrics:  collector.NewMetrics(),
 		source:   api.NewSourceLimit(c.RateLimits.PerSourceIP),
@@ -190,6 +194,7 @@ func (a *app) reload(ctx context.Context) error {
 	}
 	if err != nil {
 		a.metrics.Configured(false)
+		a.reloadError.Store(new(err.Error()))
 		a.log.Error("reload failed, the old configuration stays in force", "err", err)
 		return err
 	}
@@ -211,7 +216,7 @@ func (a *app) reload(ctx context.Context) error {
 // adopt makes a life of a configuration and puts it in place of the current
 // one. On an error nothing has changed.
 func (a *app) adopt(c *config.Config) error {
-	next := &life{limiters: map[string]*api.Limiter{}, done: make(chan struct{})}
+	next := &life{config: c, since: time.Now(), limiters: map[string]*api.Limiter{}, done: make(chan struct{})}
 	old := a.current.Load()
 	if old == nil {
 		old = &life{}
@@ -247,6 +252,7 @@ func (a *app) adopt(c *config.Config) error {
 		a.metrics.Watch(name, limiter)
 	}
 	a.current.Store(next)
+	a.reloadError.Store(nil)
 	a.metrics.Configured(true)
 	return nil
 }
@@ -254,6 +260,7 @@ func (a *app) adopt(c *config.Config) error {
 // observe takes note of an attempt of a call, of which parameters are no part.
 func (a *app) observe(at api.Attempt) {
 	a.metrics.Observe(at)
+	a.failures.observe(at)
 	a.log.Debug("call", "account", at.Account, "action", at.Action, "region_id", at.RegionID, "lane", at.Lane, "number", at.Number,
 		"code", at.Code, "request_id", at.RequestID, "waited", at.Waited, "took", at.Took)
 }
@@ -264,6 +271,8 @@ func userAgent() string { return "alikafka-exporter/" + cmp.Or(version.Version, 
 // life is the time between two reloads: one configuration, its clients and
 // its collector.
 type life struct {
+	config    *config.Config
+	since     time.Time // when the configuration was adopted
 	collector *collector.Collector
 	clients   []*api.Client
 	limiters  map[string]*api.Limiter

@@ -263,6 +263,7 @@ type call struct {
 	Raw
 	params  []pair
 	mutates bool
+	after   string // the code of the attempt before
 }
 
 // reader judges a reply and takes what it needs of it: the bytes are used
@@ -300,6 +301,7 @@ func (c *Client) do(ctx context.Context, q call, read reader) error {
 		if n > retries(effect, err) || !pause(ctx, n) {
 			return err
 		}
+		q.after = err.Code
 	}
 }
 
@@ -359,9 +361,15 @@ func (c *Client) attempt(ctx context.Context, q call, at *Attempt, read reader) 
 	if err != nil {
 		return credentialsError(ctx, err)
 	}
-	req, err := c.request(ctx, q, key)
+	signed := Signed{Nonce: uuid.NewString(), At: time.Now().UTC(), Number: at.Number, After: q.after}
+	req, err := c.request(ctx, q, key, signed)
 	if err != nil {
 		return &Error{Class: Invalid, Code: "InvalidParameter", Message: err.Error(), cause: err, unsent: true}
+	}
+	if q.mutates {
+		if held := pass(ctx, signed); held != nil {
+			return held
+		}
 	}
 	reply := c.replies.Get().(*bytes.Buffer)
 	defer c.release(reply)
@@ -374,6 +382,9 @@ func (c *Client) attempt(ctx context.Context, q call, at *Attempt, read reader) 
 	note(ctx, Times{Sent: start, Answered: start.Add(at.Took)})
 	env, failure := read(status, reply.Bytes())
 	at.RequestID = env.RequestID
+	if failure == nil && q.mutates && env == (envelope{}) {
+		failure = &Error{Class: Server, Code: CodeUnreadable, Status: status, Message: "the reply does not say that it was done"}
+	}
 	if failure != nil && failure.said != "" { // in full: a secret may lie where the words are cut off
 		failure.Message, failure.said = shorten(q.scrub(failure.said, key)), ""
 	}
@@ -394,7 +405,7 @@ func credentialsError(ctx context.Context, err error) *Error {
 
 // request builds the signed request. Every attempt has its own nonce and
 // timestamp.
-func (c *Client) request(ctx context.Context, q call, key Key) (*http.Request, error) {
+func (c *Client) request(ctx context.Context, q call, key Key, signed Signed) (*http.Request, error) {
 	endpoint := q.Endpoint
 	if endpoint == "" {
 		var err error
@@ -412,8 +423,8 @@ func (c *Client) request(ctx context.Context, q call, key Key) (*http.Request, e
 		pair{"AccessKeyId", key.ID},
 		pair{"SignatureMethod", "HMAC-SHA1"},
 		pair{"SignatureVersion", "1.0"},
-		pair{"SignatureNonce", uuid.NewString()},
-		pair{"Timestamp", time.Now().UTC().Format("2006-01-02T15:04:05Z")},
+		pair{"SignatureNonce", signed.Nonce},
+		pair{"Timestamp", signed.At.Format("2006-01-02T15:04:05Z")},
 	)
 	if !key.Token.IsZero() {
 		ps = append(ps, pair{"SecurityToken", key.Token.Reveal()})
@@ -497,8 +508,12 @@ func (q *call) scrub(message string, key Key) string {
 		}
 	}
 	for _, s := range secrets {
-		if s != "" {
-			message = strings.ReplaceAll(message, s, secret.Redacted)
+		// The cloud may repeat a part of the request, or of what was signed.
+		once := string(appendEscaped(nil, s))
+		for _, form := range []string{string(appendEscaped(nil, once)), once, url.QueryEscape(s), s} {
+			if form != "" {
+				message = strings.ReplaceAll(message, form, secret.Redacted)
+			}
 		}
 	}
 	return message

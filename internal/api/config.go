@@ -48,7 +48,7 @@ func DefaultRateLimits() RateLimits {
 	return RateLimits{Share: 0.7, Scope: "account", Default: 3, PerSourceIP: 100}
 }
 
-// Limit returns the limit of an action in calls per second: the configured
+// Limit returns the limit of an action, in calls per second: the configured
 // one, else the documented one, else Default.
 func (r RateLimits) Limit(action string) float64 {
 	if v, ok := r.Actions[action]; ok {

@@ -23,25 +23,29 @@ var ours = map[string][]string{
 	// The program wires everything and is imported by nobody.
 	"cmd/alikafka-exporter": {
 		"internal/admin", "internal/admin/engine", "internal/admin/journal", "internal/api", "internal/collector", "internal/config",
-		"internal/exposition", "internal/secret", "internal/sim",
+		"internal/exposition", "internal/page", "internal/secret", "internal/sim",
 	},
 	// Composes the Config types of those who own them, and nothing else.
 	"internal/config": {"internal/admin", "internal/admin/engine", "internal/api", "internal/collector", "internal/secret"},
 	// Acts on what the collector saw; the collector must work without it.
 	"internal/admin": {
-		"internal/admin/engine", "internal/admin/journal", "internal/api", "internal/collector", "internal/secret",
+		"internal/admin/engine", "internal/admin/journal", "internal/api", "internal/collector", "internal/page", "internal/secret",
 	},
 	// The one door to a write.
 	"internal/admin/engine": {"internal/admin/journal", "internal/api", "internal/collector", "internal/secret"},
 	// Knows nothing of what its records say.
 	"internal/admin/journal": {},
-	"internal/collector":     {"internal/api", "internal/exposition", "internal/secret"},
+	// A disk that fails, for tests.
+	"internal/admin/journal/journaltest": {"internal/admin/journal"},
+	"internal/collector":                 {"internal/api", "internal/exposition", "internal/secret"},
 	// Plays the cloud from the table of actions; knows nothing of who watches it.
 	"internal/sim": {"internal/api"},
 	"internal/api": {"internal/secret"},
 	// Knows nothing of Kafka: bytes in, bytes out.
 	"internal/exposition": {},
-	"internal/secret":     {},
+	// Knows nothing of Kafka either: what HTML pages have in common.
+	"internal/page":   {},
+	"internal/secret": {},
 }
 
 // theirs lists every direct dependency and where it may be used, so that

@@ -32,6 +32,10 @@ type account struct {
 	queues     map[queueKey]*queue
 	complaints map[complaintKey]*complaint
 	marked     map[mark]struct{} // what has to be rendered
+	rows       rowReader         // room for reading histories
+	asked      []sought          // and for what is looked for in them
+	allotted   time.Time         // when it was last decided how finely instances are shown
+	unallotted bool              // and there is one for which it was not
 	ready      chan struct{}
 	isReady    bool
 
@@ -68,7 +72,8 @@ type topic struct {
 	shown    int
 	missing  int
 	samples  [2]offsetSample // the last two of all partitions, newer first
-	consumed time.Time       // when a group's progress last told the log ends
+	history  history
+	consumed time.Time // when a group's progress last told the log ends
 }
 
 type group struct {
@@ -83,7 +88,7 @@ func newAccount(o Account, config Config, logger *slog.Logger, m *Metrics, p *pu
 		Account: o, config: config, perRegion: o.PerRegion, logger: logger.With("account", o.Name), metrics: m,
 		regions: map[string]*region{}, objects: map[*object]struct{}{}, queues: map[queueKey]*queue{},
 		complaints: map[complaintKey]*complaint{}, ready: make(chan struct{}), sources: map[string]*source{},
-		publisher: p, changed: make(chan struct{}, 1), marked: map[mark]struct{}{},
+		publisher: p, changed: make(chan struct{}, 1), marked: map[mark]struct{}{}, unallotted: true,
 	}
 	for _, s := range sources() {
 		a.sources[s.name] = s

@@ -44,10 +44,11 @@ type signals struct {
 	lag       int64
 	owned     int   // partitions that a member of the group owns
 	last      int64 // when the last message was produced or consumed, Unix ms; 0 or less: unknown
+	status    GroupStatus
 }
 
-func progressSignals(r *api.ConsumerProgress) signals {
-	s := signals{last: r.Progress.LastTimestamp}
+func progressSignals(r *api.ConsumerProgress, status GroupStatus) signals {
+	s := signals{last: r.Progress.LastTimestamp, status: status}
 	for _, t := range r.Progress.Topics {
 		for i := range t.Offsets {
 			p := &t.Offsets[i]
@@ -127,7 +128,8 @@ func (a *activity) learn(s signals, now time.Time) (onset bool) {
 	}
 	jump := float64(s.lag) > jumpFactor*a.usual+jumpLeast
 	a.usual += (float64(s.lag) - a.usual) / 5
-	onset = (jump || a.stuck == 1 || s.committed < before.committed || s.owned < before.owned) && !now.Before(a.incident)
+	worse := s.status > before.status && s.status >= StatusWarning
+	onset = (worse || jump || a.stuck == 1 || s.committed < before.committed || s.owned < before.owned) && !now.Before(a.incident)
 	if onset {
 		a.incident = now.Add(incidentLasts)
 	}
@@ -260,13 +262,14 @@ type objectMemory struct {
 	Newest    int64
 	Lag       int64
 	Owned     int
+	Status    GroupStatus
 }
 
 // memory returns what is to be remembered of o. Called with the account's
 // mutex held.
 func (o *object) memory() objectMemory {
 	c := &o.activity
-	return objectMemory{o.at, c.quiet, c.stuck, c.usual, c.incident, c.committed, c.newest, c.lag, c.owned}
+	return objectMemory{o.at, c.quiet, c.stuck, c.usual, c.incident, c.committed, c.newest, c.lag, c.owned, c.status}
 }
 
 // recall gives o what was remembered of it, and its next read the date that
@@ -278,7 +281,7 @@ func (a *account) recall(o *object, m objectMemory) {
 	}
 	o.at = m.At
 	o.activity = activity{
-		signals: signals{committed: m.Committed, newest: m.Newest, lag: m.Lag, owned: m.Owned},
+		signals: signals{committed: m.Committed, newest: m.Newest, lag: m.Lag, owned: m.Owned, status: m.Status},
 		known:   o.learns(), quiet: m.Quiet, stuck: m.Stuck, usual: m.Usual, incident: m.Incident,
 	}
 	a.resumeAt(o)

@@ -63,6 +63,12 @@ type Config struct {
 	ConsumerGroups Filter `yaml:"consumer_groups"`
 	// Tags are the keys of the tags that become labels.
 	Tags []string `yaml:"tags"`
+	// Granularity says how finely topics and consumer groups are shown: the
+	// first rule that matches counts. What none matches is shown by partition.
+	Granularity []GranularityRule `yaml:"granularity"`
+	// SeriesBudget is how many series an instance may have before partitions
+	// that lag little are no longer shown one by one; 0: any number.
+	SeriesBudget int `yaml:"series_budget"`
 	// Metrics chooses metric families by name.
 	Metrics MetricFilter `yaml:"metrics"`
 	// OwnerInfo shows which member owns each partition that a group consumes.
@@ -70,6 +76,12 @@ type Config struct {
 	// HideLastTimestamp spares the cloud the look-up of the time of the last
 	// consumed message. Lag in seconds then comes from history alone.
 	HideLastTimestamp bool `yaml:"hide_last_timestamp"`
+	// History is how many log ends are remembered, for lag in seconds.
+	History HistoryConfig `yaml:"history"`
+	// Status is from when on a consumer group counts as ill.
+	Status StatusConfig `yaml:"status"`
+	// StateInterval is how often what is known is written to the storage.
+	StateInterval model.Duration `yaml:"state_interval"`
 }
 
 // Source is the cadence of one source.
@@ -95,7 +107,10 @@ type FreshnessRule struct {
 
 // DefaultConfig returns what holds where the configuration says nothing.
 func DefaultConfig() Config {
-	c := Config{Sources: map[string]Source{}, MaxAge: model.Duration(15 * time.Minute), FreshnessTag: "alikafka-exporter/freshness"}
+	c := Config{
+		Sources: map[string]Source{}, MaxAge: model.Duration(15 * time.Minute), FreshnessTag: "alikafka-exporter/freshness",
+		History: defaultHistory(), Status: defaultStatus(), StateInterval: model.Duration(time.Minute),
+	}
 	for _, s := range sources() {
 		c.Sources[s.name] = Source{Interval: model.Duration(s.interval), TTL: model.Duration(s.ttl)}
 	}
@@ -272,6 +287,10 @@ func (c Config) Validate() error {
 		}
 	}
 	c.validateFreshness(bad)
+	errs = append(errs, checkGranularity(c.Granularity)...)
+	if c.SeriesBudget < 0 {
+		bad("series_budget", "%d is negative; 0 is no budget", c.SeriesBudget)
+	}
 	seen := map[string]string{} // key by label
 	for i, key := range c.Tags {
 		path := fmt.Sprintf("tags[%d]", i)
@@ -285,6 +304,11 @@ func (c Config) Validate() error {
 		}
 		seen[TagLabel(key)] = key
 	}
+	if d := time.Duration(c.StateInterval); d < minInterval || d > time.Hour {
+		bad("state_interval", "%s is not between 1s and 1h", c.StateInterval)
+	}
+	c.History.validate(bad)
+	c.Status.validate(bad)
 	return errors.Join(errs...)
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/exposition"
 )
 
 // The metric families, each in one row. An entity declares its identity labels
@@ -30,6 +31,8 @@ type family[E any] struct {
 type entity[E any] struct {
 	kind   kind // how it is rendered
 	labels []string
+	// level is the coarsest that shows it; 0: all of them do.
+	level Level
 	// each visits every E after it has set the values of labels.
 	each     func(*view, func(E))
 	families []family[E]
@@ -41,6 +44,7 @@ type view struct {
 	*Snapshot
 	config   Config
 	instance string // id of the only instance to show; "" for all
+	gate     gate
 
 	labels []string // of the sample that is shown
 	entity int      // how many of them are the entity's
@@ -73,6 +77,14 @@ type Family struct {
 	Labels []string
 }
 
+// Type is that of a counter for names that end in _total, else of a gauge.
+func (f Family) Type() exposition.Type {
+	if strings.HasSuffix(f.Name, "_total") {
+		return exposition.Counter
+	}
+	return exposition.Gauge
+}
+
 // Families returns all families that a configuration can show, sorted by
 // entity.
 func Families(c Config) []Family {
@@ -87,6 +99,7 @@ func Families(c Config) []Family {
 type anyFamily interface {
 	family() Family
 	kind() kind
+	coarsest() Level
 	samples(*view)
 }
 
@@ -101,6 +114,9 @@ func (r row[E]) family() Family {
 }
 
 func (r row[E]) kind() kind { return r.entity.kind }
+
+// coarsest is the coarsest level that shows the family; 0: all of them do.
+func (r row[E]) coarsest() Level { return r.entity.level }
 
 func (r row[E]) samples(v *view) {
 	show, emit := r.about.show, v.emit
@@ -303,6 +319,19 @@ var instanceEntity = entity[instanceView]{
 				show(float64(*q.QuotaData.GroupUsed + *q.QuotaData.GroupLeft))
 			}
 		}},
+		{
+			"alikafka_series_suppressed",
+			[]string{"reason"},
+			"Series of the instance that are not shown because of collect.granularity or collect.series_budget. Absent for what is not configured.",
+			func(i instanceView, show emit) {
+				if d := i.detail; d != nil && len(i.v.config.Granularity) > 0 {
+					show(float64(d.suppressed[byGranularity]), suppressionNames[byGranularity])
+				}
+				if d := i.detail; d != nil && d.kept != nil {
+					show(float64(d.suppressed[byBudget]), suppressionNames[byBudget])
+				}
+			},
+		},
 		{"alikafka_instance_allowed_ips", []string{"network", "port_range"}, "Entries of the IP whitelist.", func(i instanceView, show emit) {
 			i.eachAllowed(func(network string, p api.AllowedPorts) { show(float64(len(p.IPs)), network, p.PortRange) })
 		}},

@@ -85,6 +85,7 @@ func (t topicView) statusFresh() bool { return t.Status.fresh(t.v.At, t.v.ttl(so
 
 // partitionView is a partition; Newest or Oldest may be unknown.
 type partitionView struct {
+	partition                int32
 	newest, oldest           int64
 	newestKnown, oldestKnown bool
 }
@@ -92,20 +93,25 @@ type partitionView struct {
 var partitionEntity = entity[partitionView]{
 	kind:   kindTopicPartition,
 	labels: []string{"account", "region_id", "instance_id", "topic", "partition"},
+	level:  LevelPartition,
 	each: func(v *view, yield func(partitionView)) {
 		v.eachTopic(func(i *Instance, t *Topic) {
+			shown := v.scope(i, "", t.Name())
 			for _, e := range t.Newest {
-				if v.At.Sub(e.At) <= v.ttl(sourceTopicStatus) {
+				if v.At.Sub(e.At) <= v.ttl(sourceTopicStatus) && shown.partition(e.Partition) {
 					v.identity(i.Account, i.RegionID, i.ID, t.Name(), partitionLabel(e.Partition))
-					yield(partitionView{newest: e.Offset, newestKnown: true})
+					yield(partitionView{partition: e.Partition, newest: e.Offset, newestKnown: true})
 				}
 			}
 			if !t.Status.fresh(v.At, v.ttl(sourceTopicStatus)) {
 				return
 			}
 			for _, p := range t.Status.Data.Partitions {
+				if !shown.partition(p.Partition) {
+					continue
+				}
 				v.identity(i.Account, i.RegionID, i.ID, t.Name(), partitionLabel(p.Partition))
-				yield(partitionView{oldest: p.Oldest, oldestKnown: true})
+				yield(partitionView{partition: p.Partition, oldest: p.Oldest, oldestKnown: true})
 			}
 		})
 	},
@@ -144,6 +150,30 @@ var groupEntity = entity[groupView]{
 		})
 	},
 	families: []family[groupView]{
+		{
+			"alikafka_consumer_group_status",
+			[]string{"status"},
+			"How the group is doing by its worst partition; 1 for the status it is in. /api/v1/explain says why.",
+			func(g groupView, show emit) {
+				now := StatusUnknown
+				if g.fresh() {
+					now = g.Progress.Data.Status
+				}
+				for s, name := range groupStatuses {
+					show(boolean(GroupStatus(s) == now), name)
+				}
+			},
+		},
+		{"alikafka_consumer_group_rebalances_total", nil, "Rebalances of the group since it is watched. Absent where the service does not tell.", func(g groupView, show emit) {
+			if g.fresh() && g.Progress.Data.RebalancesKnown {
+				show(float64(g.Progress.Data.RebalancesSeen))
+			}
+		}},
+		{"alikafka_consumer_group_last_rebalance_timestamp_seconds", nil, "When the last rebalance of the group took place. Absent when none is known.", func(g groupView, show emit) {
+			if g.fresh() && len(g.Progress.Data.Rebalances) > 0 {
+				showTime(show, g.Progress.Data.Rebalances[0].LastRebalanceTimestamp)
+			}
+		}},
 		{"alikafka_consumer_group_members", nil, "Members that own a partition. Absent where the service does not tell.", func(g groupView, show emit) {
 			if g.fresh() && g.Progress.Data.MembersKnown {
 				show(float64(g.Progress.Data.Members))
@@ -223,8 +253,12 @@ func sumUp(t *GroupTopic) groupTopicView {
 var groupTopicEntity = entity[groupTopicView]{
 	kind:   kindGroup,
 	labels: []string{"account", "region_id", "instance_id", "consumer_group", "topic"},
+	level:  LevelTopic,
 	each: func(v *view, yield func(groupTopicView)) {
 		v.eachProgress(func(i *Instance, g *ConsumerGroup, t *GroupTopic) {
+			if shown := v.scope(i, g.Name(), t.Topic); !shown.topic() {
+				return
+			}
 			if s := sumUp(t); s.any {
 				v.identity(i.Account, i.RegionID, i.ID, g.Name(), t.Topic)
 				yield(s)
@@ -240,7 +274,7 @@ var groupTopicEntity = entity[groupTopicView]{
 		{
 			"alikafka_consumer_group_topic_lag_seconds_method",
 			[]string{"method"},
-			"How the seconds of lag came about: 1 for the method in use. at_most is an upper bound, at_least a lower one.",
+			"How the seconds of lag came about: 1 for the method in use. history is exact to the distance of two samples, at_most is an upper bound, at_least a lower one.",
 			func(t groupTopicView, show emit) {
 				for m, name := range lagMethods {
 					if name != "" {
@@ -254,6 +288,24 @@ var groupTopicEntity = entity[groupTopicView]{
 			func(t groupTopicView, show emit) {
 				if t.Consumed.Known {
 					show(t.Consumed.PerSecond)
+				}
+			},
+		},
+		{
+			"alikafka_consumer_group_topic_retention_margin_messages", nil,
+			"Committed less oldest offset, of the partition with the least: how many messages are left until unconsumed ones are deleted. Below 0, that many are lost.",
+			func(t groupTopicView, show emit) {
+				if t.Retention.Known {
+					show(float64(t.Retention.Margin))
+				}
+			},
+		},
+		{
+			"alikafka_consumer_group_topic_messages_lost_total", nil,
+			"Messages that were deleted before the group had consumed them, since it is watched; at least so many.",
+			func(t groupTopicView, show emit) {
+				if t.Retention.Known {
+					show(float64(t.Retention.Lost))
 				}
 			},
 		},
@@ -278,10 +330,12 @@ type groupPartitionView struct {
 var groupPartitionEntity = entity[groupPartitionView]{
 	kind:   kindGroupPartition,
 	labels: []string{"account", "region_id", "instance_id", "consumer_group", "topic", "partition"},
+	level:  LevelPartition,
 	each: func(v *view, yield func(groupPartitionView)) {
 		v.eachProgress(func(i *Instance, g *ConsumerGroup, t *GroupTopic) {
+			shown := v.scope(i, g.Name(), t.Topic)
 			for n := range t.Partitions {
-				if p := &t.Partitions[n]; p.committed() {
+				if p := &t.Partitions[n]; p.committed() && shown.partition(p.Partition) {
 					v.identity(i.Account, i.RegionID, i.ID, g.Name(), t.Topic, partitionLabel(p.Partition))
 					yield(groupPartitionView{p, g.Progress.Data.Owners})
 				}

@@ -48,7 +48,7 @@ type fleet struct {
 }
 
 const (
-	warmUp      = time.Hour
+	warmUp      = 50 * time.Minute
 	scrapeEvery = 15 * time.Second
 )
 
@@ -96,7 +96,7 @@ func (f *fleet) plan(rng *rand.Rand, id groupID, incidents int, span time.Durati
 	s := sim.Scene{Period: 100 * 24 * time.Hour}
 	part := span / time.Duration(incidents)
 	for n := range incidents {
-		lasts := 10*time.Minute + time.Duration(rng.Int64N(int64(10*time.Minute)))
+		lasts := 9*time.Minute + time.Duration(rng.Int64N(int64(5*time.Minute)))
 		heals := lasts / 4
 		at := warmUp + time.Duration(n)*part + time.Duration(rng.Int64N(int64(part-lasts-heals-5*time.Minute)))
 		t := &trouble{kind: []string{"stall", "stop", "jump"}[rng.IntN(3)], group: id, onset: at, ends: at + lasts + heals}
@@ -320,11 +320,15 @@ func TestFreshnessDay(t *testing.T) {
 	if !*freshnessDay {
 		t.Skip("minutes of computing: make sim-freshness")
 	}
-	checkFreshness(t, compareSchedules(t, *freshnessSeed, 20, 6, 24*time.Hour, 3), 4, 3)
+	checkFreshness(t, compareSchedules(t, *freshnessSeed, 20, 16, 24*time.Hour, 3), 4, 3)
 }
 
-// TestFreshnessInSmall is a fifth of it for some hours.
-func TestFreshnessInSmall(t *testing.T) {
+// TestFreshnessForAnHour is the same in small, with laxer bars: a fifth of the
+// groups and of the rate shows the difference, if not to the second.
+func TestFreshnessForAnHour(t *testing.T) {
 	t.Parallel()
-	checkFreshness(t, compareSchedules(t, 1, 4, 5, 5*time.Hour, 0.6), 3.3, 2.5)
+	if anHour < time.Hour {
+		t.Skip("the race detector finds nothing here that shorter tests do not show")
+	}
+	checkFreshness(t, compareSchedules(t, 1, 4, 3, 90*time.Minute, 0.6), 2.5, 2)
 }

@@ -79,6 +79,13 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	for _, c := range m.all() {
 		c.Collect(ch)
 	}
+	m.eachLimit(func(account, action string, perSecond float64) {
+		ch <- prometheus.MustNewConstMetric(m.rateLimit, prometheus.GaugeValue, perSecond, account, action)
+	})
+}
+
+// eachLimit visits the present limits of what was called.
+func (m *Metrics) eachLimit(f func(account, action string, perSecond float64)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for account, l := range m.limits {
@@ -89,7 +96,7 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 			}
 		}
 		for action, v := range slowest {
-			ch <- prometheus.MustNewConstMetric(m.rateLimit, prometheus.GaugeValue, v, account, action)
+			f(account, action, v)
 		}
 	}
 }

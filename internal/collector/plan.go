@@ -29,6 +29,7 @@ type PlanRow struct {
 
 	Target time.Duration // the shortest wished for
 	MaxAge time.Duration // the longest allowed
+	TTL    time.Duration // how long data are shown that cannot be read again
 	Cycle  time.Duration // in which as many reads are made as there are objects
 	Active time.Duration // from one read of an object in which something moves to the next
 	Age    time.Duration // of the data, mean over objects and time
@@ -48,7 +49,11 @@ func (r *PlanRow) Advice(limits api.RateLimits) []string {
 	advice := []string{fmt.Sprintf("collect.sources.%s.interval: %s", r.Source, ceilDuration(time.Duration(float64(r.Target)*more)))}
 	if !r.MaxAgeHeld {
 		more = r.Least / r.Rate
-		advice = []string{fmt.Sprintf("collect.max_age: %s", ceilDuration(time.Duration(float64(r.MaxAge)*more)))}
+		enough := ceilDuration(time.Duration(float64(r.MaxAge) * more))
+		advice = []string{fmt.Sprintf("collect.max_age: %s", enough)}
+		if time.Duration(enough) > r.TTL {
+			advice[0] += fmt.Sprintf(" with collect.sources.%s.ttl: %s (else values vanish between reads)", r.Source, enough)
+		}
 	}
 	advice = append(advice, fmt.Sprintf("rate_limits.actions.%s: %.3g (if the cloud grants it)", r.Action, limits.Limit(r.Action)*more))
 	if share := limits.Share * more; share <= 1 {
@@ -73,8 +78,8 @@ func ceilDuration(d time.Duration) model.Duration {
 const enough = 1 + 1e-9
 
 // newPlanRow reckons for the needs of a queue.
-func newPlanRow(source *source, objects int, needs map[need]float64, rate float64) PlanRow {
-	r := PlanRow{Source: source.name, Action: source.action, Objects: objects, Rate: rate}
+func newPlanRow(source *source, c *Config, objects int, needs map[need]float64, rate float64) PlanRow {
+	r := PlanRow{Source: source.name, Action: source.action, Objects: objects, Rate: rate, TTL: time.Duration(c.Sources[source.name].TTL)}
 	spread := allocate(needs, rate, 0)
 	var reads, calls, ages float64
 	for _, n := range sortedNeeds(needs) {
@@ -170,7 +175,7 @@ func PlanFor(i Inventory, s Supposed, c Config, limits api.RateLimits) []PlanRow
 		if limits.Scope == "region" && src.name != sourceRegions {
 			rate *= float64(max(1, i.Regions))
 		}
-		rows = append(rows, newPlanRow(src, n.objects, needs, rate))
+		rows = append(rows, newPlanRow(src, &c, n.objects, needs, rate))
 	}
 	return rows
 }
@@ -207,7 +212,7 @@ func (a *account) planRows(s Supposed) []PlanRow {
 				s.share(needs, &a.config, o.source.name, max(1, o.calls))
 			}
 		}
-		row := newPlanRow(q.source, n, needs, q.rate)
+		row := newPlanRow(q.source, &a.config, n, needs, q.rate)
 		row.Account = a.Name
 		if sum := bySource[row.Source]; sum != nil {
 			sum.add(&row)

@@ -89,7 +89,7 @@ func newPublisher(c *Collector) *publisher {
 	for i, f := range c.families {
 		d := f.family()
 		row := pageRow{f, i, d.Name, d.Labels}
-		family := exposition.Family{Name: d.Name, Help: d.Help, Type: exposition.Gauge}
+		family := exposition.Family{Name: d.Name, Help: d.Help, Type: d.Type()}
 		if f.kind() == kindLive {
 			family.Live = func(dst []byte, instance string) []byte {
 				if instance != "" {
@@ -158,6 +158,7 @@ type job struct {
 
 // publish renders everything that is marked and puts it on the page at once.
 func (a *account) publish() {
+	a.allot()
 	jobs := a.jobs()
 	if len(jobs) == 0 {
 		return
@@ -336,15 +337,21 @@ func (a *account) sweep() {
 // held.
 func (a *account) markAll() {
 	for id, r := range a.regions {
-		for iid, i := range r.instances {
-			a.mark(id, iid, kindInstance, "")
-			for name := range i.topics {
-				a.mark(id, iid, kindTopic, name)
-			}
-			for name := range i.groups {
-				a.mark(id, iid, kindGroup, name)
-			}
+		for _, i := range r.instances {
+			a.markInstance(id, i)
 		}
+	}
+}
+
+// markInstance marks an instance with its topics and groups. Called with a.mu
+// held.
+func (a *account) markInstance(region string, i *instance) {
+	a.mark(region, i.view.ID, kindInstance, "")
+	for name := range i.topics {
+		a.mark(region, i.view.ID, kindTopic, name)
+	}
+	for name := range i.groups {
+		a.mark(region, i.view.ID, kindGroup, name)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
+	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/exposition"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/sim"
 )
@@ -43,7 +44,7 @@ func lines(families map[string]*dto.MetricFamily) []string {
 				labels = append(labels, fmt.Sprintf("%s=%q", l.GetName(), l.GetValue()))
 			}
 			slices.Sort(labels)
-			out = append(out, fmt.Sprintf("%s%v %v", name, labels, m.GetGauge().GetValue()))
+			out = append(out, fmt.Sprintf("%s%v %v", name, labels, m.GetGauge().GetValue()+m.GetCounter().GetValue()))
 		}
 	}
 	slices.Sort(out)
@@ -94,6 +95,7 @@ func TestThePageSaysWhatClientGolangSays(t *testing.T) {
 				s := defaults()
 				s.config.Tags = []string{"team", "env"}
 				s.config.OwnerInfo = seed%2 == 1
+				coarsen(t, random, &s.config)
 				e := start(t, s, cloud)
 				stop, started := background(t, e), time.Now()
 				defer func() { stop() }() //nolint:gocritic // stop changes with the reload
@@ -106,6 +108,7 @@ func TestThePageSaysWhatClientGolangSays(t *testing.T) {
 					compare(t, fmt.Sprintf("step %d, %s", step, event), e, "")
 					if step == 4 { // and once more after a reload
 						s.previous, s.metrics = e.Collector, e.metrics
+						coarsen(t, random, &s.config)
 						next := start(t, s, cloud)
 						stop()
 						compare(t, "right after a reload", next, "")
@@ -124,6 +127,25 @@ func TestThePageSaysWhatClientGolangSays(t *testing.T) {
 
 // sweep is how often what has outlived its TTL is taken off the page.
 const sweep = 5 * time.Second
+
+// coarsen draws rules of granularity and a series budget.
+func coarsen(t *testing.T, random *rand.Rand, c *collector.Config) {
+	t.Helper()
+	expression := func() (r collector.Regexp) {
+		r, err := collector.NewRegexp([]string{"", "", ".*[0-4]", ".*[5-9]", "[a-m].*"}[random.IntN(5)])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	c.Granularity = nil
+	for range random.IntN(4) {
+		c.Granularity = append(c.Granularity, collector.GranularityRule{
+			Instances: expression(), Topics: expression(), ConsumerGroups: expression(), Level: collector.LevelPartition + collector.Level(random.IntN(3)),
+		})
+	}
+	c.SeriesBudget = []int{0, 100, 400, 900}[random.IntN(4)]
+}
 
 // disturb makes something fail, or mends it.
 func disturb(t *testing.T, cloud *sim.Cloud, random *rand.Rand) string {

@@ -47,7 +47,7 @@ func sources() []*source {
 		{sourceTopics, "GetTopicList", 2 * time.Minute, 15 * time.Minute, listTimeout, readTopics},
 		{sourceTopicStatus, "GetTopicStatus", time.Minute, time.Hour, readTimeout, readTopicStatus},
 		{sourceGroups, "GetConsumerList", 2 * time.Minute, 15 * time.Minute, listTimeout, readGroups},
-		{sourceProgress, "GetConsumerProgress", 30 * time.Second, time.Hour, readTimeout, readProgress},
+		{sourceProgress, "GetConsumerProgress", 30 * time.Second, 30 * time.Minute, readTimeout, readProgress},
 	}
 }
 
@@ -61,6 +61,16 @@ func Actions(a AccountConfig) []string {
 		actions = append(actions, s.action)
 	}
 	return actions
+}
+
+// ActionOf returns the action that a source is read with.
+func ActionOf(source string) string {
+	for _, s := range sources() {
+		if s.name == source {
+			return s.action
+		}
+	}
+	return ""
 }
 
 // consumedFactor slows topic_status down for topics whose log ends come with

@@ -160,6 +160,10 @@ func (d *decoder) basic(path string, line int, n *yaml.Node, v reflect.Value) {
 		if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!bool" || n.Decode(v.Addr().Interface()) != nil {
 			d.wrongType(path, line, n, "true or false")
 		}
+	case reflect.Int:
+		if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!int" || n.Decode(v.Addr().Interface()) != nil {
+			d.wrongType(path, line, n, "a whole number")
+		}
 	case reflect.Float64:
 		tag := n.ShortTag()
 		if n.Kind != yaml.ScalarNode || tag != "!!int" && tag != "!!float" || n.Decode(v.Addr().Interface()) != nil {

@@ -261,14 +261,17 @@ type Options struct {
 	// Secret returns a configured secret by name; nil: the files of
 	// Config.Secrets.
 	Secret func(name string) (secret.String, error)
-	// Replay is told of every note in the journal when it is opened, by kind.
+	// Replay is told of every note by kind: of those in the journal when it is
+	// opened, and of each that Note makes, once it is durable and before Note
+	// returns. Notes should change state nowhere else.
 	// A kind that is not here is skipped.
 	Replay map[string]func(at time.Time, body json.RawMessage) error
 	// Carry returns the notes that must outlive the present journal segment,
 	// which is about to be closed. It must not call the engine. Nil: none.
 	Carry func() []Note
 
-	FS journal.FS // nil: the operating system's
+	FS          journal.FS // nil: the operating system's
+	SegmentSize int64      // of the journal, in bytes; 0: 64 MiB
 }
 
 // Note is a record of somebody else in the journal.

@@ -1,0 +1,83 @@
+package engine
+
+import (
+	"encoding/binary"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/alikafka-exporter/alikafka-exporter/internal/admin/journal"
+)
+
+// Metrics are the engine's own. They live as long as the process, reloads
+// included. Metrics is a prometheus.Collector.
+type Metrics struct {
+	refusals *prometheus.CounterVec
+	records  prometheus.Counter
+	pending, human, killed, breaker, writable,
+	head *prometheus.Desc
+
+	engine atomic.Pointer[Engine]
+}
+
+// NewMetrics returns counters that are all zero.
+func NewMetrics() *Metrics {
+	gauge := func(name, help string) *prometheus.Desc { return prometheus.NewDesc(name, help, nil, nil) }
+	m := &Metrics{
+		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "alikafka_guard_refusals_total", Help: "Operations that a guard refused; one may be refused by several.",
+		}, []string{"guard"}),
+		records:  prometheus.NewCounter(prometheus.CounterOpts{Name: "alikafka_journal_records_total", Help: "Records that were appended to the journal and are on the disk."}),
+		pending:  gauge("alikafka_runs_pending_approval", "Runs that wait for people to approve them."),
+		human:    gauge("alikafka_runs_needs_human", "Runs whose outcome could not be proved and that nobody has looked at yet."),
+		killed:   gauge("alikafka_kill_switch_active", "Whether any source says that nothing may be changed: the API, the file, the environment."),
+		breaker:  gauge("alikafka_breaker_open", "Whether acting stopped by itself, after failures or a run that needs a human."),
+		writable: gauge("alikafka_journal_writable", "Whether this process can record what it does, and so may act."),
+		head:     gauge("alikafka_journal_head", "First 48 bits of the hash of everything in the journal, as a number: kept elsewhere, it proves that nothing was changed."),
+	}
+	for _, g := range guards {
+		m.refusals.WithLabelValues(g.name)
+	}
+	return m
+}
+
+// Describe implements prometheus.Collector.
+func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
+	m.refusals.Describe(ch)
+	m.records.Describe(ch)
+	for _, d := range []*prometheus.Desc{m.pending, m.human, m.killed, m.breaker, m.writable, m.head} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector. The gauges are those of the engine
+// that was opened last.
+func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
+	m.refusals.Collect(ch)
+	m.records.Collect(ch)
+	e := m.engine.Load()
+	if e == nil {
+		return
+	}
+	gauge := func(d *prometheus.Desc, v float64) { ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v) }
+	state := e.KillSwitch()
+	pending, human := e.waiting()
+	gauge(m.pending, float64(pending))
+	gauge(m.human, float64(human))
+	gauge(m.killed, number01(state.Stopped))
+	gauge(m.breaker, number01(state.BreakerOpen))
+	gauge(m.writable, number01(e.Err() == nil))
+	if e.journal != nil {
+		gauge(m.head, headNumber(e.journal.Head().Hash))
+	}
+}
+
+func number01(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// headNumber is what a float64 can hold exactly of a hash.
+func headNumber(h journal.Hash) float64 { return float64(binary.BigEndian.Uint64(h[:8]) >> 16) }
