@@ -8,8 +8,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/alecthomas/kingpin/v2"
-
 	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/config"
@@ -21,7 +19,11 @@ type planFlags struct {
 	inventory  collector.Inventory
 	supposed   collector.Supposed
 	timeout    time.Duration
-	offline    bool
+}
+
+// offline reports whether an inventory was given.
+func (f *planFlags) offline() bool {
+	return f.inventory.Instances+f.inventory.Topics+f.inventory.ConsumerGroups > 0
 }
 
 func (p *program) addPlan() {
@@ -29,13 +31,7 @@ func (p *program) addPlan() {
 	cmd := p.Command("plan", "Reckon how many calls a configuration takes and how fresh data will be. "+
 		"Lists once what the accounts have, or supposes an inventory that is given by flags and calls nothing.")
 	cmd.Flag("config.file", "Configuration to plan for. Without it the defaults count, and an inventory is needed.").StringVar(&f.configFile)
-	given := func(*kingpin.ParseContext) error {
-		f.offline = true
-		return nil
-	}
-	count := func(name, help string, n *int) {
-		cmd.Flag(name, help).NoEnvar().Default("0").Action(given).IntVar(n)
-	}
+	count := func(name, help string, n *int) { cmd.Flag(name, help).NoEnvar().Default("0").IntVar(n) }
 	cmd.Flag("regions", "Regions of the inventory.").NoEnvar().Default("1").IntVar(&f.inventory.Regions)
 	count("instances", "Instances of the inventory; default 1.", &f.inventory.Instances)
 	count("topics", "Topics of all instances.", &f.inventory.Topics)
@@ -58,7 +54,7 @@ func (f *planFlags) check() error {
 		return fmt.Errorf("--consumed-ratio: %v is not between 0 and 1", f.supposed.Consumed)
 	case n.Regions < 1 || min(n.Instances, n.Topics, n.ConsumerGroups) < 0:
 		return errors.New("--regions, --instances, --topics, --groups: an inventory has no negative numbers and at least one region")
-	case !f.offline && f.configFile == "":
+	case !f.offline() && f.configFile == "":
 		return errors.New("give --config.file, or an inventory: --instances, --topics, --groups")
 	}
 	return nil
@@ -75,7 +71,7 @@ func (p *program) plan(ctx context.Context, f planFlags) error {
 			return err
 		}
 	}
-	if f.offline {
+	if f.offline() {
 		f.inventory.Instances = max(1, f.inventory.Instances)
 		rows := collector.PlanFor(f.inventory, f.supposed, c.Collect, c.RateLimits)
 		return printPlan(p.stdout, rows, c.RateLimits)
@@ -91,6 +87,12 @@ func (p *program) survey(ctx context.Context, f planFlags, c *config.Config) ([]
 	defer cancel()
 	source := api.NewSourceLimit(c.RateLimits.PerSourceIP)
 	var accounts []collector.Account
+	var clients []*api.Client
+	defer func() {
+		for _, c := range clients {
+			c.CloseIdleConnections()
+		}
+	}()
 	for _, a := range c.Accounts {
 		credentials, err := a.Credentials.New()
 		if err != nil {
@@ -102,7 +104,7 @@ func (p *program) survey(ctx context.Context, f planFlags, c *config.Config) ([]
 		if err != nil {
 			return nil, fmt.Errorf("account %s: %w", a.Name, err)
 		}
-		defer client.CloseIdleConnections()
+		clients = append(clients, client)
 		accounts = append(accounts, collector.Account{AccountConfig: a, Client: client, PerRegion: c.RateLimits.Scope == "region"})
 	}
 	all := collector.New(collector.Options{Accounts: accounts, Config: c.Collect, Logger: p.log, Metrics: collector.NewMetrics()})

@@ -124,9 +124,9 @@ func sortedNeeds(needs map[need]float64) []need {
 	})
 }
 
-// need returns what an object of a source needs by default. consumed: it is a
-// topic whose log ends come with the progress of a group.
-func (c *Config) need(source string, consumed bool, u urgency) need {
+// needOf returns what an object of a source needs by default. consumed: it is
+// a topic whose log ends come with the progress of a group.
+func needOf(c *Config, source string, consumed bool, u urgency) need {
 	s := c.Sources[source]
 	n := need{target: time.Duration(s.Interval), urgency: u}
 	// What is read less often than that has twice its interval.
@@ -141,7 +141,7 @@ func (c *Config) need(source string, consumed bool, u urgency) need {
 
 // need returns what o needs now. Called with a.mu held.
 func (a *account) need(o *object) need {
-	n := a.config.need(o.source.name, o.source.name == sourceTopicStatus && a.consumed(o), urgencyActive)
+	n := needOf(&a.config, o.source.name, o.source.name == sourceTopicStatus && a.consumed(o), urgencyActive)
 	if wanted := a.wanted(o); wanted > 0 {
 		n.target, n.urgency = min(wanted, n.limit()), urgencyWanted
 		return n

@@ -27,12 +27,10 @@ var (
 
 // trouble is an incident of a group and when a scrape first showed it.
 type trouble struct {
-	kind            string
-	group           groupID
-	onset, ends     time.Duration // since the start
-	shown           time.Duration // 0: never
-	delay           time.Duration
-	seenWhileHidden bool
+	kind        string
+	group       groupID
+	onset, ends time.Duration // since the start
+	shown       time.Duration // 0: never
 }
 
 type groupID struct{ instance, group string }

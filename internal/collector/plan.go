@@ -71,7 +71,10 @@ func ceilDuration(d time.Duration) model.Duration {
 	if d > 5*time.Minute {
 		unit = time.Minute
 	}
-	return model.Duration((d + unit - 1) / unit * unit)
+	if rest := d % unit; rest > 0 {
+		d += unit - rest
+	}
+	return model.Duration(d)
 }
 
 // enough forgives rounding.
@@ -122,7 +125,7 @@ func DefaultSupposed() Supposed { return Supposed{Active: 0.1, Consumed: 0.5} }
 // share spreads calls of objects that were not read yet over needs.
 func (s Supposed) share(needs map[need]float64, c *Config, source string, calls float64) {
 	if !learns(source) {
-		needs[c.need(source, false, urgencyActive)] += calls
+		needs[needOf(c, source, false, urgencyActive)] += calls
 		return
 	}
 	parts := map[bool]float64{false: calls}
@@ -132,7 +135,7 @@ func (s Supposed) share(needs map[need]float64, c *Config, source string, calls 
 	for consumed, n := range parts {
 		for u, n := range map[urgency]float64{urgencyActive: n * s.Active, urgencyIdle: n * (1 - s.Active)} {
 			if n > 0 {
-				needs[c.need(source, consumed, u)] += n
+				needs[needOf(c, source, consumed, u)] += n
 			}
 		}
 	}
