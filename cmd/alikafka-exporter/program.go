@@ -42,6 +42,7 @@ func newProgram(stdout, stderr io.Writer) *program {
 	p.addCheck()
 	p.addPlan()
 	p.addCall()
+	p.addAudit()
 	return p
 }
 

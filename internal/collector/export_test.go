@@ -75,3 +75,13 @@ func (c *Collector) SetJudgeForTest(j JudgeForTest) {
 
 // RuleName is the rule that gave a group its status.
 func RuleName(g *GroupProgress) string { return ruleNames[g.rule].name }
+
+// AllotForTest decides once more how instances are shown.
+func (c *Collector) AllotForTest() {
+	for _, a := range c.accounts {
+		a.mu.Lock()
+		a.unallotted = true
+		a.mu.Unlock()
+		a.allot()
+	}
+}
