@@ -40,7 +40,9 @@ func newProgram(stdout, stderr io.Writer) *program {
 	p.addDemo()
 	p.addSim()
 	p.addCheck()
+	p.addPlan()
 	p.addCall()
+	p.addAudit()
 	return p
 }
 

@@ -32,10 +32,16 @@ type account struct {
 	queues     map[queueKey]*queue
 	complaints map[complaintKey]*complaint
 	marked     map[mark]struct{} // what has to be rendered
+	rows       rowReader         // room for reading histories
+	asked      []sought          // and for what is looked for in them
 	allotted   time.Time         // when it was last decided how finely instances are shown
 	unallotted bool              // and there is one for which it was not
 	ready      chan struct{}
 	isReady    bool
+
+	// judge, when it is set, decides on urgency in place of what was learned:
+	// simulations compare the schedule with others so.
+	judge func(o *object, learned urgency) urgency
 }
 
 // region, instance, topic and group hold the current immutable view of the
@@ -66,7 +72,8 @@ type topic struct {
 	shown    int
 	missing  int
 	samples  [2]offsetSample // the last two of all partitions, newer first
-	consumed time.Time       // when a group's progress last told the log ends
+	history  history
+	consumed time.Time // when a group's progress last told the log ends
 }
 
 type group struct {

@@ -175,12 +175,14 @@ func (a *account) takeOverInstance(r *region, old *instance) {
 	a.resume(i.topicList, old.topicList)
 	a.resume(i.groupList, old.groupList)
 	for name, t := range old.topics {
-		if a.config.Topics.Match(name) {
-			n := *t
-			n.status = a.add(&object{source: a.sources[sourceTopicStatus], region: view.RegionID, instance: view.ID, name: name}, now)
-			i.topics[name] = &n
-			a.resume(n.status, t.status)
+		if !a.config.Topics.Match(name) {
+			continue
 		}
+		n := *t
+		n.history = t.history.share()
+		n.status = a.add(&object{source: a.sources[sourceTopicStatus], region: view.RegionID, instance: view.ID, name: name}, now)
+		i.topics[name] = &n
+		a.resume(n.status, t.status)
 	}
 	for name, g := range old.groups {
 		if !a.config.ConsumerGroups.Match(name) {
@@ -231,8 +233,6 @@ func (a *account) resume(o, old *object) {
 	if o == nil || old == nil {
 		return
 	}
-	o.known, o.at, o.tried, o.err, o.errAt = old.known, old.at, old.tried, old.err, old.errAt
-	if !o.at.IsZero() {
-		a.reschedule(o, o.at.Add(jitter(a.interval(o))))
-	}
+	o.known, o.tried, o.err, o.errAt, o.calls = old.known, old.tried, old.err, old.errAt, old.calls
+	a.recall(o, old.memory())
 }

@@ -2,13 +2,39 @@ package collector
 
 import (
 	"context"
+	"time"
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
 )
 
-// ObserveForTest makes the record of a poll as mergeProgress does.
-func ObserveForTest(prev *GroupPartition, before api.Times, committed, newest, lastConsumed int64, at api.Times) GroupPartition {
-	return observe(prev, pollOf(before), 0, committed, newest, lastConsumed, pollOf(at))
+// Watch is a group of one topic that is fed polls, as mergeProgress does.
+type Watch struct {
+	Config Config
+	Group  GroupProgress
+	Topic  Topic
+
+	account account
+	topic   topic
+}
+
+// NewWatch returns a group that was not polled yet.
+func NewWatch() *Watch { return &Watch{Config: DefaultConfig()} }
+
+// Poll takes an answer of GetConsumerProgress.
+func (w *Watch) Poll(r api.ConsumerProgress, at api.Times) *GroupProgress {
+	w.account.config = w.Config
+	w.topic.view = &w.Topic
+	name := r.Progress.Topics[0].Topic
+	i := &instance{view: &Instance{}, topics: map[string]*topic{name: &w.topic}, groups: map[string]*group{}}
+	w.topic.status = &object{index: -1}
+	w.account.marked = map[mark]struct{}{}
+	w.account.judge = func(*object, urgency) urgency { return urgencyActive } // there is nothing else to read
+	g := &group{view: &ConsumerGroup{Progress: Section[GroupProgress]{w.Group, time.Time{}}}}
+	i.groups["g"] = g
+	w.account.regions = map[string]*region{"": {instances: map[string]*instance{"": i}}}
+	w.account.mergeProgress(&object{name: "g"}, r, at)
+	w.Group, w.Topic = g.view.Progress.Data, *w.topic.view
+	return &w.Group
 }
 
 // MethodName is the value of the method label; "" for none.
@@ -26,4 +52,36 @@ func (c *Collector) ReadProgressForTest(ctx context.Context, region, instance, g
 	err := readProgress(ctx, a, &object{source: a.sources[sourceProgress], region: region, instance: instance, name: group})
 	a.publish()
 	return err
+}
+
+// JudgeForTest reports whether a group is worth to be looked at; it replaces
+// what the schedule learns.
+type JudgeForTest func(instance, group string) bool
+
+// SetJudgeForTest replaces what the schedule learns of groups, and of topics,
+// of which all count as active. It is called before Run; nil changes nothing.
+func (c *Collector) SetJudgeForTest(j JudgeForTest) {
+	for _, a := range c.accounts {
+		if j != nil {
+			a.judge = func(o *object, _ urgency) urgency {
+				if o.source.name == sourceProgress && !j(o.instance, o.name) {
+					return urgencyIdle
+				}
+				return urgencyActive
+			}
+		}
+	}
+}
+
+// RuleName is the rule that gave a group its status.
+func RuleName(g *GroupProgress) string { return ruleNames[g.rule].name }
+
+// AllotForTest decides once more how instances are shown.
+func (c *Collector) AllotForTest() {
+	for _, a := range c.accounts {
+		a.mu.Lock()
+		a.unallotted = true
+		a.mu.Unlock()
+		a.allot()
+	}
 }

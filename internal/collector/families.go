@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/exposition"
 )
 
 // The metric families, each in one row. An entity declares its identity labels
@@ -76,6 +77,14 @@ type Family struct {
 	Labels []string
 }
 
+// Type is that of a counter for names that end in _total, else of a gauge.
+func (f Family) Type() exposition.Type {
+	if strings.HasSuffix(f.Name, "_total") {
+		return exposition.Counter
+	}
+	return exposition.Gauge
+}
+
 // Families returns all families that a configuration can show, sorted by
 // entity.
 func Families(c Config) []Family {
@@ -130,7 +139,7 @@ func table(c Config) []anyFamily {
 		rows(withTags(topicEntity, "alikafka_topic_tags_info", "Allow-listed tags of the topic.", c.Tags, func(t topicView) []api.Tag { return t.Info.Data.Tags })),
 		rows(partitionEntity),
 		rows(withTags(groupEntity, "alikafka_consumer_group_tags_info", "Allow-listed tags of the consumer group.", c.Tags, func(g groupView) []api.Tag { return g.Info.Data.Tags })),
-		rows(groupTopicEntity), rows(withOwners(groupPartitionEntity, c.OwnerInfo)), rows(sourceEntity),
+		rows(groupTopicEntity), rows(withOwners(groupPartitionEntity, c.OwnerInfo)), rows(sourceEntity), rows(planEntity), rows(planActionEntity),
 	)
 }
 

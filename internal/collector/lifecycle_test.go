@@ -130,7 +130,9 @@ func TestWhatCannotBeReadKeepsItsValueUntilTheTTL(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		cloud := newCloud(t, sim.Options{World: world("a", "b")})
-		e := start(t, defaults("cn-hangzhou"), cloud)
+		s := defaults("cn-hangzhou")
+		s.config.Sources["consumer_group_progress"] = collector.Source{Interval: model.Duration(30 * time.Second), TTL: model.Duration(15 * time.Minute)}
+		e := start(t, s, cloud)
 		defer background(t, e)()
 		<-time.After(time.Minute)
 		before, ok := value(gather(t, e.Families("")), "alikafka_consumer_group_partition_offset", "consumer_group", "group-of-a", "partition", "0")
@@ -171,8 +173,8 @@ func TestEveryEditionAndShapeOfTheServiceGivesTheSamePage(t *testing.T) {
 			e := start(t, defaults("cn-hangzhou"), inOrder(newCloud(t, o)))
 			e.run(t, 20*time.Second)
 			f := gather(t, e.Families(""))
-			for _, name := range []string{ // what the older edition does not tell: members, and the action GetQuotaTip
-				"alikafka_consumer_group_members", "alikafka_instance_partitions_limit", "alikafka_instance_consumer_groups_limit",
+			for _, name := range []string{ // what the older edition does not tell: members, rebalances, and the action GetQuotaTip
+				"alikafka_consumer_group_members", "alikafka_consumer_group_rebalances_total", "alikafka_instance_partitions_limit", "alikafka_instance_consumer_groups_limit",
 				"alikafka_source_last_success_timestamp_seconds",
 			} {
 				delete(f, name)
