@@ -225,7 +225,8 @@ func TestRequestsThatAreWrong(t *testing.T) {
 		}
 		for _, q := range []engine.Request{
 			orders.with("InstanceId", "alikafka_post-cn-nosuch").request("1"), orders.with("InstanceId", "*").request("1"),
-			{Key: "1", Actor: alice, Action: "GetTopicList", Params: on(post)}, {Key: "1", Actor: alice, Action: "DropEverything"},
+			{Key: "1", Actor: alice, Action: "GetTopicList", Params: on(post)},
+			{Key: "1", Actor: alice, Action: "DropEverything"},
 		} {
 			if _, err := l.engine.Do(l.t.Context(), q); !isUnknown(err) {
 				l.t.Errorf("%s %v: %v", q.Action, q.Params, err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -24,7 +25,7 @@ type machine struct {
 
 	mu     sync.Mutex
 	dead   bool
-	life   context.Context
+	life   context.Context //nolint:containedctx // it is the machine that lives
 	down   context.CancelFunc
 	synced int                      // how often the journal was synced in this test
 	onSync func(n int, before bool) // may call die
@@ -314,8 +315,7 @@ func survive(t *testing.T, s step, f wireFault, p crashPoint, sum *tally, change
 			change(l, o)
 		}
 	})
-	for i := len(f.fault) - 1; i >= 0; i-- {
-		fault := f.fault[i]
+	for _, fault := range slices.Backward(f.fault) {
 		fault.Times = 1
 		m.cloud.SetFault(sim.Match{Action: s.action}, fault) // the last set is tried first
 	}
@@ -375,5 +375,5 @@ func sampled(names ...string) bool {
 	for _, n := range names {
 		_, _ = h.Write([]byte(n))
 	}
-	return h.Sum32()%16 == 0
+	return h.Sum32()%32 == 0
 }

@@ -161,10 +161,19 @@ func (h *history) faults(rate float64) func(*sim.Call) *sim.Fault {
 	rng := rand.New(rand.NewPCG(h.rng.Uint64(), 1))
 	var mu sync.Mutex
 	kinds := []sim.Fault{
-		{Kind: sim.Reset, Executed: true}, {Kind: sim.Reset}, {Kind: sim.Hang}, {Kind: sim.Hang, Executed: true},
-		{Kind: sim.Hang, ApplyAfter: 5 * time.Minute}, {Kind: sim.Reset, ApplyAfter: 2 * time.Minute}, {Kind: sim.Truncate},
-		{Kind: sim.Refuse, Status: 500, Code: "InternalError", Executed: true}, {Kind: sim.Refuse, Status: 503, Code: "ServiceUnavailable"},
-		{Kind: sim.Unsuccessful, Executed: true}, {Kind: sim.Gateway, Executed: true}, {Kind: sim.Gateway}, *sim.Throttle(), *sim.Throttle(),
+		{Kind: sim.Reset, Executed: true},
+		{Kind: sim.Reset},
+		{Kind: sim.Hang},
+		{Kind: sim.Hang, Executed: true},
+		{Kind: sim.Hang, ApplyAfter: 5 * time.Minute},
+		{Kind: sim.Reset, ApplyAfter: 2 * time.Minute},
+		{Kind: sim.Truncate},
+		{Kind: sim.Refuse, Status: 500, Code: "InternalError", Executed: true},
+		{Kind: sim.Refuse, Status: 503, Code: "ServiceUnavailable"},
+		{Kind: sim.Unsuccessful, Executed: true},
+		{Kind: sim.Gateway, Executed: true},
+		{Kind: sim.Gateway},
+		*sim.Throttle(), *sim.Throttle(),
 		{Kind: sim.Slow, Latency: 20 * time.Second},
 	}
 	return func(c *sim.Call) *sim.Fault {
@@ -222,7 +231,8 @@ func (h *history) plan() {
 func (h *history) draw(i int) wish {
 	name := fmt.Sprintf("wish-%d", i)
 	topic := fmt.Sprintf("orders%d", i%3)
-	s, tell := step{}, ""
+	var s step
+	var tell string
 	switch h.rng.IntN(8) {
 	case 0, 1, 2:
 		s, tell = stepOf("ModifyPartitionNum").with("Topic", topic), "Topic"

@@ -3,7 +3,7 @@ package engine_test
 import (
 	"bytes"
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // the API's signature
+	"crypto/sha1"
 	"encoding/base64"
 	"io"
 	"net/http"
@@ -73,7 +73,9 @@ func resign(form url.Values) {
 // must see it in every action that has a second effect.
 func TestTheMatrixBites(t *testing.T) {
 	t.Parallel()
-	swap := func(l *lab, _ *sim.Options) { l.wrap = func(to http.RoundTripper) http.RoundTripper { return naive{to} } }
+	swap := func(l *lab, _ *sim.Options) {
+		l.wrap = func(to http.RoundTripper) http.RoundTripper { return naive{to} }
+	}
 	for _, action := range []string{"ModifyPartitionNum", "CreatePostPayOrder", "UpdateAllowedIp", "ModifyTopicRemark"} {
 		caught := 0
 		for _, f := range wireFaults() {
