@@ -50,6 +50,7 @@ type app struct {
 	reloading   sync.Mutex             // one reload at a time; guards stopped
 	late        []*life                // that a reload did not wait for to the end
 	stopped     bool
+	restored    *collector.State // for the first life; nil for nothing
 }
 
 // newApp loads the configuration and opens the listeners. The storage stays
@@ -69,6 +70,7 @@ func newApp(ctx context.Context, log *slog.Logger, flags *webFlags, store *stora
 		metrics:  collector.NewMetrics(),
 		source:   api.NewSourceLimit(c.RateLimits.PerSourceIP),
 	}
+	a.restored = loadState(store, log)
 	a.registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -78,6 +80,7 @@ func newApp(ctx context.Context, log *slog.Logger, flags *webFlags, store *stora
 	if err := a.adopt(c); err != nil {
 		return nil, err
 	}
+	a.restored = nil
 	if a.listeners, err = flags.open(ctx); err != nil {
 		return nil, err
 	}
@@ -111,6 +114,10 @@ func (a *app) run(ctx context.Context) error {
 		a.reloadOn(ctx, hangup)
 		return nil
 	})
+	g.Go(func() error {
+		a.keepState(ctx)
+		return nil
+	})
 	err := g.Wait()
 	a.reloading.Lock()
 	defer a.reloading.Unlock()
@@ -118,6 +125,7 @@ func (a *app) run(ctx context.Context) error {
 	for _, l := range append(a.late, a.current.Load()) {
 		err = errors.Join(err, l.stop())
 	}
+	a.saveState()
 	return err
 }
 
@@ -243,7 +251,7 @@ func (a *app) adopt(c *config.Config) error {
 		accounts = append(accounts, collector.Account{AccountConfig: cfg, Client: client, PerRegion: c.RateLimits.Scope == "region"})
 	}
 	next.collector = collector.New(collector.Options{
-		Accounts: accounts, Config: c.Collect, Logger: a.log, Metrics: a.metrics, Previous: old.collector,
+		Accounts: accounts, Config: c.Collect, Logger: a.log, Metrics: a.metrics, Previous: old.collector, State: a.restored,
 	})
 	next.ready = old.isReady()
 	a.source.Configure(c.RateLimits.PerSourceIP)

@@ -23,10 +23,12 @@ var errState = errors.New("the record is damaged")
 // stateWriter appends fields to a record.
 type stateWriter struct{ b []byte }
 
-func (w *stateWriter) uint(v uint64)   { w.b = binary.AppendUvarint(w.b, v) }
-func (w *stateWriter) int(v int64)     { w.b = binary.AppendVarint(w.b, v) }
-func (w *stateWriter) float(v float64) { w.b = binary.LittleEndian.AppendUint64(w.b, math.Float64bits(v)) }
-func (w *stateWriter) text(s string)   { w.bytes([]byte(s)) }
+func (w *stateWriter) uint(v uint64) { w.b = binary.AppendUvarint(w.b, v) }
+func (w *stateWriter) int(v int64)   { w.b = binary.AppendVarint(w.b, v) }
+func (w *stateWriter) float(v float64) {
+	w.b = binary.LittleEndian.AppendUint64(w.b, math.Float64bits(v))
+}
+func (w *stateWriter) text(s string) { w.bytes([]byte(s)) }
 
 func (w *stateWriter) bytes(b []byte) {
 	w.uint(uint64(len(b)))
@@ -101,7 +103,14 @@ func (r *stateReader) small(limit int) int {
 }
 
 // count reads the length of a list whose elements take at least a byte each.
-func (r *stateReader) count() int { return r.small(len(r.b)) }
+func (r *stateReader) count() int {
+	n := r.uint()
+	if n > uint64(len(r.b)) {
+		r.fail()
+		return 0
+	}
+	return int(n)
+}
 
 func (r *stateReader) float() float64 {
 	if len(r.b) < 8 {
