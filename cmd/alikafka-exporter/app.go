@@ -45,6 +45,8 @@ type app struct {
 	started   time.Time
 	listeners []net.Listener
 
+	admin adminEndpoint
+
 	current     atomic.Pointer[life]
 	reloadError atomic.Pointer[string] // why the last reload changed nothing
 	reloading   sync.Mutex             // one reload at a time; guards stopped
@@ -56,7 +58,7 @@ type app struct {
 // newApp loads the configuration and opens the listeners. The storage stays
 // the caller's.
 func newApp(ctx context.Context, log *slog.Logger, flags *webFlags, store *storage, load func() (*config.Config, error)) (*app, error) {
-	if err := flags.check(); err != nil {
+	if err := errors.Join(flags.check(), flags.admin.check(store)); err != nil {
 		return nil, err
 	}
 	c, err := load()
@@ -81,8 +83,11 @@ func newApp(ctx context.Context, log *slog.Logger, flags *webFlags, store *stora
 		return nil, err
 	}
 	a.restored = nil
-	if a.listeners, err = flags.open(ctx); err != nil {
+	if err := a.openAdmin(ctx, c); err != nil {
 		return nil, err
+	}
+	if a.listeners, err = flags.open(ctx); err != nil {
+		return nil, errors.Join(err, a.admin.close())
 	}
 	return a, nil
 }
@@ -118,10 +123,12 @@ func (a *app) run(ctx context.Context) error {
 		a.keepState(ctx)
 		return nil
 	})
+	g.Go(func() error { return a.serveAdmin(ctx) })
 	err := g.Wait()
 	a.reloading.Lock()
 	defer a.reloading.Unlock()
 	a.stopped = true
+	err = errors.Join(err, a.admin.close())
 	for _, l := range append(a.late, a.current.Load()) {
 		err = errors.Join(err, l.stop())
 	}
@@ -198,6 +205,9 @@ func (a *app) reload(ctx context.Context) error {
 		err = a.storage.acquire()
 	}
 	if err == nil {
+		err = a.admin.check(c)
+	}
+	if err == nil {
 		err = a.adopt(c)
 	}
 	if err != nil {
@@ -210,6 +220,9 @@ func (a *app) reload(ctx context.Context) error {
 	if err := old.stop(); err != nil {
 		a.log.Warn("old configuration", "err", err)
 		a.late = append(a.late, old)
+	}
+	if err := a.reloadAdmin(ctx, c); err != nil {
+		a.log.Error("the admin endpoint does not serve", "err", err)
 	}
 	a.current.Load().collector.Forget(old.collector)
 	for name := range old.limiters {

@@ -11,6 +11,7 @@ import (
 func (p *program) addCheck() {
 	check := p.Command("check", "Check files and permissions before they are used.")
 	p.addCheckPermissions(check)
+	p.addCheckRunbooks(check)
 	cmd := check.Command("config", "List every mistake of a configuration file. Asks nothing of the cloud.")
 	file := cmd.Arg("file", "The configuration file.").Required().String()
 	p.addVersion(cmd)

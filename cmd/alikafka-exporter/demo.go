@@ -16,17 +16,21 @@ import (
 	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/config"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/secret"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/sim"
 )
 
 func (p *program) addDemo() {
 	var (
-		f      simFlags
-		listen string
+		f       simFlags
+		listen  string
+		control string
 	)
 	cmd := p.Command("demo", "Run the exporter on a simulated cloud. Needs no account.")
 	flags := addWebFlags(cmd, "127.0.0.1:19308")
 	path := addStorageFlag(cmd, "Directory of what outlives a restart. Empty: a temporary one, removed at the end.")
 	cmd.Flag("cloud.listen-address", "Address of the simulated cloud; port 0 picks a free one.").Default("127.0.0.1:18080").StringVar(&listen)
+	cmd.Flag("control.listen-address", controlHelp).Default("").StringVar(&control)
+	flags.admin.add(cmd, "127.0.0.1:19309")
 	f.add(cmd)
 	p.addVersion(cmd)
 	p.commands[cmd.FullCommand()] = func(ctx context.Context) error {
@@ -35,20 +39,47 @@ func (p *program) addDemo() {
 		}
 		o := f.options()
 		o.Keys = map[string]string{simKeyID: simKeySecret}
-		cloud, err := newCloudServer(ctx, o, listen)
-		if err != nil {
-			return err
-		}
 		return withDemoStorage(ctx, *path, p.log, func(ctx context.Context, s *storage) error {
-			a, err := newApp(ctx, p.log, flags, s, func() (*config.Config, error) { return demoConfig(cloud.url), nil })
-			if err != nil {
-				_ = cloud.listener.Close()
-				return err
-			}
-			greet(p.stdout, a, cloud.url, f)
-			return runDemo(ctx, a, cloud)
+			return p.demo(ctx, s, flags, f, o, listen, control)
 		})
 	}
+}
+
+// demo runs the exporter on a cloud that it makes itself.
+func (p *program) demo(ctx context.Context, s *storage, flags *webFlags, f simFlags, o sim.Options, listen, control string) error {
+	cloud, err := newCloudServer(ctx, o, listen)
+	if err != nil {
+		return err
+	}
+	servers := []*cloudServer{cloud}
+	abandon := func(err error) error {
+		for _, server := range servers {
+			_ = server.listener.Close() // nothing was accepted
+		}
+		return err
+	}
+	if control != "" {
+		steering, err := newControlServer(ctx, cloud.cloud, control)
+		if err != nil {
+			return abandon(err)
+		}
+		servers = append(servers, steering)
+	}
+	if s.Path() == "" {
+		flags.admin.address = "" // nothing could be recorded
+	}
+	tokens, err := demoTokens(s.Path())
+	if err != nil {
+		return abandon(err)
+	}
+	a, err := newApp(ctx, p.log, flags, s, func() (*config.Config, error) { return demoConfig(cloud.url, tokens), nil })
+	if err != nil {
+		return abandon(err)
+	}
+	greet(p.stdout, a, servers, f)
+	greetAdmin(p.stdout, a, tokens)
+	_, _ = fmt.Fprint(p.stdout, "Ctrl-C ends it.\n\n")
+	return runDemo(ctx, a, servers)
 }
 
 // withDemoStorage is withStorage in a temporary directory where no path is
@@ -65,12 +96,14 @@ func withDemoStorage(ctx context.Context, path string, log *slog.Logger, f func(
 	return errors.Join(withStorage(ctx, path, log, f), os.RemoveAll(path))
 }
 
-// runDemo runs both until ctx ends or one of them fails. The exporter stops
+// runDemo runs everything until ctx ends or a part fails. The exporter stops
 // first, so that it does not complain about a cloud that is gone.
-func runDemo(ctx context.Context, a *app, cloud *cloudServer) error {
+func runDemo(ctx context.Context, a *app, servers []*cloudServer) error {
 	g, ctx := errgroup.WithContext(ctx)
 	exporterDone, stopCloud := context.WithCancel(context.WithoutCancel(ctx))
-	g.Go(func() error { return cloud.serve(exporterDone) })
+	for _, server := range servers {
+		g.Go(func() error { return server.serve(exporterDone) })
+	}
 	g.Go(func() error {
 		defer stopCloud()
 		return a.run(ctx)
@@ -80,8 +113,8 @@ func runDemo(ctx context.Context, a *app, cloud *cloudServer) error {
 
 // demoConfig watches the simulated cloud at url: everything that it has, with
 // the real limits, but at intervals at which something happens while one
-// looks.
-func demoConfig(url string) *config.Config {
+// looks. Without tokens nobody may act.
+func demoConfig(url, tokens string) *config.Config {
 	c := config.Default()
 	account := collector.DefaultAccountConfig()
 	account.Name = "demo"
@@ -99,20 +132,28 @@ func demoConfig(url string) *config.Config {
 		s.Interval = model.Duration(often)
 		c.Collect.Sources[name] = s
 	}
+	if tokens != "" {
+		c.Accounts[0].ActingCredentials = &c.Accounts[0].Credentials
+		demoAdmin(c, tokens)
+	}
 	return c
 }
 
 // greet says what to open and what to try.
-func greet(w io.Writer, a *app, cloudURL string, f simFlags) {
+func greet(w io.Writer, a *app, servers []*cloudServer, f simFlags) {
 	bold, plain := styles(w)
 	base := "http://" + reachable(a.listeners[0].Addr())
+	steering := ""
+	if len(servers) > 1 {
+		steering = fmt.Sprintf("  %ssteer it%s  %s/control/\n", bold, plain, servers[1].url)
+	}
 	_, _ = fmt.Fprintf(w, `
 %[1]salikafka-exporter demo%[2]s: the exporter, and a simulated cloud for it to watch
 
   %[1]sstatus%[2]s    %[3]s/
   %[1]smetrics%[2]s   %[3]s%[4]s
   %[1]scloud%[2]s     %[5]s  (key %[6]s, secret %[7]s, story %[8]s, seed %[9]d)
-
+%[10]s
 Scrape the metrics with Prometheus and try:
 
   sum by (consumer_group) (alikafka_consumer_group_lag_messages)
@@ -123,9 +164,7 @@ Or ask the cloud yourself:
   ALIBABA_CLOUD_ACCESS_KEY_ID=%[6]s ALIBABA_CLOUD_ACCESS_KEY_SECRET=%[7]s \
     alikafka-exporter call GetInstanceList --endpoint=%[5]s
 
-Ctrl-C ends it.
-
-`, bold, plain, base, a.flags.telemetryPath, cloudURL, simKeyID, simKeySecret, f.story, f.seed)
+`, bold, plain, base, a.flags.telemetryPath, servers[0].url, simKeyID, simKeySecret, f.story, f.seed, steering)
 }
 
 // styles returns what switches bold on and off: nothing where w is not a

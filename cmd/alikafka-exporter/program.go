@@ -41,6 +41,7 @@ func newProgram(stdout, stderr io.Writer) *program {
 	p.addSim()
 	p.addCheck()
 	p.addCall()
+	p.addAudit()
 	return p
 }
 

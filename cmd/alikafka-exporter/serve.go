@@ -19,6 +19,7 @@ func (p *program) addServe() {
 	cmd := p.Command("serve", "Run the exporter (the default command).").Default()
 	file := cmd.Flag("config.file", "Configuration file; config.example.yaml shows every key.").Default("config.yaml").String()
 	flags := addWebFlags(cmd, ":19308")
+	flags.admin.add(cmd, "")
 	path := addStorageFlag(cmd, "Directory of what outlives a restart. It is created, and locked: a second process on it watches only. Empty: nothing is kept.")
 	p.addVersion(cmd)
 	p.commands[cmd.FullCommand()] = func(ctx context.Context) error {
@@ -43,6 +44,7 @@ type webFlags struct {
 	externalURL   *url.URL
 	lifecycle     bool
 	pprof         bool
+	admin         adminFlags
 }
 
 func addWebFlags(cmd *kingpin.CmdClause, address string) *webFlags {

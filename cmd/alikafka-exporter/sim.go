@@ -22,6 +22,8 @@ const (
 	simKeySecret = "testsecret" // opens nothing but the simulator
 )
 
+const controlHelp = "Loopback address of the endpoint that steers the simulated cloud, see docs/simulator.md; empty: none."
+
 // simFlags choose the simulated world; `sim` and `demo` share them.
 type simFlags struct {
 	seed  uint64
@@ -49,7 +51,7 @@ func (p *program) addSim() {
 	cmd.Flag("keys.file", "YAML file of access key ids and their secrets, one `id: secret` a line.").StringVar(&keysFile)
 	f.add(cmd)
 	cmd.Flag("limit", "Calls per second, account and action that are let through; 0 means those of the real cloud, a negative number all.").Default("0").Float64Var(&limit)
-	cmd.Flag("control.listen-address", "Loopback address of the endpoint that steers the simulated cloud, see docs/simulator.md; empty: none.").Default("").StringVar(&control)
+	cmd.Flag("control.listen-address", controlHelp).Default("").StringVar(&control)
 	cmd.Flag("instant", "Let the work behind actions, such as deploying an instance, take no time.").BoolVar(&instant)
 	p.addVersion(cmd)
 	p.commands[cmd.FullCommand()] = func(ctx context.Context) error {

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"reflect"
 
+	"github.com/alikafka-exporter/alikafka-exporter/internal/admin"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
 )
@@ -21,12 +22,14 @@ type Config struct {
 	Accounts   []collector.AccountConfig `yaml:"accounts"`
 	Collect    collector.Config          `yaml:"collect"`
 	RateLimits api.RateLimits            `yaml:"rate_limits"`
+	Admin      admin.Config              `yaml:"admin"`
+	Runbooks   []admin.Runbook           `yaml:"runbooks"`
 }
 
 // Default returns what holds where a file says nothing. It has no account and
 // is not legal by itself.
 func Default() *Config {
-	return &Config{Collect: collector.DefaultConfig(), RateLimits: api.DefaultRateLimits()}
+	return &Config{Collect: collector.DefaultConfig(), RateLimits: api.DefaultRateLimits(), Admin: admin.DefaultConfig()}
 }
 
 // maxSize bounds a file, in bytes: ten thousand accounts fit.
@@ -52,7 +55,7 @@ func Parse(data []byte) (*Config, error) { return parse("", data) }
 
 func parse(file string, data []byte) (*Config, error) {
 	if len(data) > maxSize {
-		return nil, &Error{File: file, Mistakes: []Mistake{{Message: fmt.Sprintf("larger than %d bytes", maxSize)}}}
+		return nil, tooLarge(file)
 	}
 	c := Default()
 	d := decoder{lines: map[string]int{}}
@@ -63,6 +66,10 @@ func parse(file string, data []byte) (*Config, error) {
 		return nil, d.failure(file)
 	}
 	return c, nil
+}
+
+func tooLarge(file string) error {
+	return &Error{File: file, Mistakes: []Mistake{{Message: fmt.Sprintf("larger than %d bytes", maxSize)}}}
 }
 
 // validate tells d what is wrong in a tree that has the right shape.
@@ -86,6 +93,13 @@ func (c *Config) validate(d *decoder) {
 	}
 	d.section("collect", c.Collect.Validate())
 	d.section("rate_limits", c.RateLimits.Validate())
+	c.validateAdmin(d)
+}
+
+func (c *Config) validateAdmin(d *decoder) {
+	d.section("admin", c.Admin.Validate())
+	d.section("admin", c.Admin.CheckRunbooks(c.Runbooks))
+	d.section("runbooks", admin.ValidateRunbooks(c.Runbooks))
 }
 
 // resolvePaths makes the paths in the configuration relative to dir.
@@ -104,4 +118,5 @@ func (c *Config) resolvePaths(dir string) {
 		resolve(&c.Accounts[i].Credentials)
 		resolve(c.Accounts[i].ActingCredentials)
 	}
+	c.Admin.ResolvePaths(dir)
 }

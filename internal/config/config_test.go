@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/common/model"
 	"gopkg.in/yaml.v3"
 
+	"github.com/alikafka-exporter/alikafka-exporter/internal/admin"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/config"
@@ -32,6 +33,7 @@ var same = cmp.Options{
 	cmpopts.EquateEmpty(),
 	cmp.Comparer(func(a, b collector.Regexp) bool { return a.String() == b.String() }),
 	cmp.Comparer(func(a, b secret.String) bool { return a == b }),
+	cmp.Comparer(func(a, b admin.Matcher) bool { return a.String() == b.String() }),
 }
 
 func regex(t *testing.T, expr string) collector.Regexp {
@@ -260,6 +262,10 @@ func requireKeys(t *testing.T, path string, n *yaml.Node, typ reflect.Type) {
 		}
 		for field := range typ.Fields() {
 			key := field.Tag.Get("yaml")
+			if key == ",inline" {
+				requireKeys(t, path, n, field.Type)
+				continue
+			}
 			if have[key] == nil {
 				t.Errorf("the example lacks %s.%s", path, key)
 				continue

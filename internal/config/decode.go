@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
 	"regexp"
 	"slices"
@@ -15,6 +16,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/alikafka-exporter/alikafka-exporter/internal/admin"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/secret"
@@ -213,29 +215,37 @@ func abbreviate(s string) string {
 // structure decodes a mapping whose keys are the fields of v.
 func (d *decoder) structure(path string, line int, n *yaml.Node, v reflect.Value) {
 	defer func(quiet bool) { d.quiet = quiet }(d.quiet)
-	t := v.Type()
-	fields := make(map[string]int, t.NumField())
-	var names []string
-	for i := range t.NumField() {
-		name := t.Field(i).Tag.Get("yaml")
-		fields[name] = i
-		names = append(names, name)
-		d.quiet = d.quiet || t.Field(i).Type == reflect.TypeFor[secret.String]()
-	}
+	fields := map[string]reflect.Value{}
+	d.quiet = keys(v, fields) || d.quiet
 	if n.Kind != yaml.MappingNode {
 		d.wrongType(path, line, n, "a mapping")
 		return
 	}
 	for _, e := range d.entries(path, n, 0) {
-		i, ok := fields[e.name]
+		field, ok := fields[e.name]
 		if !ok {
-			d.unknownKey(path, e, names)
+			d.unknownKey(path, e, slices.Sorted(maps.Keys(fields)))
 			continue
 		}
 		sub := join(path, e.name)
 		d.lines[sub] = e.line
-		d.value(sub, e.value, v.Field(i))
+		d.value(sub, e.value, field)
 	}
+}
+
+// keys adds the fields of a struct by their keys, and those of its inline
+// structs. It reports whether there are secrets among them.
+func keys(v reflect.Value, fields map[string]reflect.Value) (secrets bool) {
+	for i := range v.NumField() {
+		switch name := v.Type().Field(i).Tag.Get("yaml"); name {
+		case ",inline":
+			secrets = keys(v.Field(i), fields) || secrets
+		default:
+			fields[name] = v.Field(i)
+			secrets = secrets || v.Field(i).Type() == reflect.TypeFor[secret.String]()
+		}
+	}
+	return secrets
 }
 
 // unknownKey reports a key that no field has. Where secrets are, only what
@@ -284,8 +294,11 @@ func (d *decoder) list(path string, line int, n *yaml.Node, v reflect.Value) {
 	list := reflect.MakeSlice(v.Type(), 0, 0)
 	for i, item := range n.Content {
 		element := reflect.New(v.Type().Elem()).Elem()
-		if a, ok := reflect.TypeAssert[*collector.AccountConfig](element.Addr()); ok {
-			*a = collector.DefaultAccountConfig()
+		switch e := element.Addr().Interface().(type) {
+		case *collector.AccountConfig:
+			*e = collector.DefaultAccountConfig()
+		case *admin.Runbook:
+			*e = admin.DefaultRunbook()
 		}
 		sub := fmt.Sprintf("%s[%d]", path, i)
 		d.lines[sub] = item.Line
@@ -370,8 +383,8 @@ func (d *decoder) merge(path string, n *yaml.Node, depth, maxDepth int) []entry 
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
 
 func join(path, key string) string {
-	if path == "" {
-		return key
+	if path == "" || strings.HasPrefix(key, "[") {
+		return path + key
 	}
 	return path + "." + key
 }

@@ -33,7 +33,7 @@ func exporter(t *testing.T) string {
 // startDemo starts the demo on free ports and returns the URL of its metrics.
 func startDemo(t *testing.T) (*process, *url.URL) {
 	t.Helper()
-	p := start(t, exporter(t), "demo", "--web.listen-address=127.0.0.1:0", "--cloud.listen-address=127.0.0.1:0")
+	p := start(t, exporter(t), "demo", "--web.listen-address=127.0.0.1:0", "--cloud.listen-address=127.0.0.1:0", "--admin.listen-address=127.0.0.1:0")
 	page := p.wait(t, `http://(?:127\.0\.0\.1|localhost|\[::1\]):[1-9][0-9]*/metrics\b`)[0]
 	u, err := url.Parse(page)
 	if err != nil {

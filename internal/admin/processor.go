@@ -1,0 +1,409 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/alikafka-exporter/alikafka-exporter/internal/admin/engine"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
+)
+
+// The kinds of notes in the journal.
+const (
+	noteDelivery = "webhook_delivery"
+	noteProgress = "runbook_progress"
+)
+
+// progress is a note of what was done with deliveries: alerts that need not be
+// looked at again, and the episodes that changed.
+type progress struct {
+	Done     []string  `json:"done,omitempty"` // delivery id / index of the alert
+	Episodes []episode `json:"episodes,omitempty"`
+}
+
+// processor turns deliveries into episodes and episodes into runs. What it
+// knows is in the journal: a delivery before it is answered, and every change
+// of an episode together with the alerts that caused it.
+type processor struct {
+	config    Config
+	runbooks  []Runbook
+	collector *collector.Collector
+	metrics   *Metrics
+	log       *slog.Logger
+	engine    *engine.Engine // set once it is open
+	started   time.Time
+	wake      chan struct{} // of capacity one
+
+	mu       sync.Mutex
+	pending  []*intake
+	episodes map[string]*episode // the latest of every key
+	history  []*episode          // of keys that have a later one, for as long as they count
+	changed  map[*episode]bool   // not in the journal yet
+	done     []string            // not in the journal yet
+}
+
+// intake is a delivery that is not wholly processed.
+type intake struct {
+	delivery
+	durable bool
+	done    []bool // by alert
+}
+
+func newProcessor(o Options) *processor {
+	return &processor{
+		config: o.Config, runbooks: o.Runbooks, collector: o.Collector, metrics: o.Metrics, log: o.Logger,
+		started: time.Now(), wake: make(chan struct{}, 1),
+		episodes: map[string]*episode{}, changed: map[*episode]bool{},
+	}
+}
+
+// accept makes a delivery durable. When it returns nil it will be processed,
+// in this life or in another.
+func (p *processor) accept(ctx context.Context, d delivery) (string, error) {
+	d.ID, d.At = uuid.NewString(), time.Now().UTC()
+	in := &intake{delivery: d, done: make([]bool, len(d.Alerts))}
+	// It is pending before it is durable, so that a journal segment that
+	// begins in between carries it over.
+	p.mu.Lock()
+	p.pending = append(p.pending, in)
+	p.mu.Unlock()
+	err := p.engine.Note(ctx, noteDelivery, d)
+	p.mu.Lock()
+	in.durable = err == nil
+	if err != nil {
+		p.pending = slices.DeleteFunc(p.pending, func(x *intake) bool { return x == in })
+	}
+	p.mu.Unlock()
+	if err != nil {
+		return "", err
+	}
+	p.nudge()
+	return d.ID, nil
+}
+
+func (p *processor) nudge() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// replay returns what reads the processor's notes back.
+func (p *processor) replay() map[string]func(time.Time, json.RawMessage) error {
+	return map[string]func(time.Time, json.RawMessage) error{
+		noteDelivery: func(_ time.Time, body json.RawMessage) error {
+			var d delivery
+			if err := json.Unmarshal(body, &d); err != nil {
+				return fmt.Errorf("delivery: %w", err)
+			}
+			known := slices.ContainsFunc(p.pending, func(in *intake) bool { return in.ID == d.ID })
+			if !known {
+				p.pending = append(p.pending, &intake{delivery: d, durable: true, done: make([]bool, len(d.Alerts))})
+			}
+			return nil
+		},
+		noteProgress: func(_ time.Time, body json.RawMessage) error {
+			var note progress
+			if err := json.Unmarshal(body, &note); err != nil {
+				return fmt.Errorf("progress: %w", err)
+			}
+			for _, in := range p.pending {
+				for i := range in.done {
+					in.done[i] = in.done[i] || slices.Contains(note.Done, itemID(&in.delivery, i))
+				}
+			}
+			p.sweep()
+			for i := range note.Episodes {
+				p.put(&note.Episodes[i])
+			}
+			return nil
+		},
+	}
+}
+
+// put replaces an episode by its later state, or adds it.
+func (p *processor) put(e *episode) {
+	old := p.episodes[e.Key]
+	switch {
+	case old == nil || old.ID == e.ID:
+		p.episodes[e.Key] = e
+	case slices.ContainsFunc(p.history, func(h *episode) bool { return h.ID == e.ID }):
+		i := slices.IndexFunc(p.history, func(h *episode) bool { return h.ID == e.ID })
+		p.history[i] = e
+	default:
+		p.history = append(p.history, old)
+		p.episodes[e.Key] = e
+	}
+}
+
+// carry returns what a new journal segment must hold.
+func (p *processor) carry() []engine.Note {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var notes []engine.Note
+	note := progress{Done: slices.Clone(p.done)}
+	for _, in := range p.pending {
+		notes = append(notes, engine.Note{Kind: noteDelivery, Body: in.delivery})
+		for i, done := range in.done {
+			if done {
+				note.Done = append(note.Done, itemID(&in.delivery, i))
+			}
+		}
+	}
+	for _, e := range p.history {
+		note.Episodes = append(note.Episodes, *e)
+	}
+	for _, e := range p.episodes {
+		note.Episodes = append(note.Episodes, *e)
+	}
+	return append(notes, engine.Note{Kind: noteProgress, Body: note})
+}
+
+func itemID(d *delivery, i int) string { return d.ID + "/" + strconv.Itoa(i) }
+
+// sweep drops deliveries that are processed. Called with p.mu held, or before
+// anybody else knows p.
+func (p *processor) sweep() {
+	p.pending = slices.DeleteFunc(p.pending, func(in *intake) bool { return !slices.Contains(in.done, false) })
+}
+
+const (
+	// inventoryGrace is for how long after the start an alert that names what
+	// is not known waits for it to become known.
+	inventoryGrace = 10 * time.Minute
+	// lookAgain is how often is looked at what has no date of its own: runs
+	// that go on, metrics that should improve, alerts that wait.
+	lookAgain = 5 * time.Second
+)
+
+// run processes until ctx ends.
+func (p *processor) run(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-p.collector.Ready():
+	}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-p.wake:
+		case <-timer.C:
+		}
+		if next := p.pass(ctx); next > 0 {
+			timer.Reset(next)
+		} else {
+			timer.Stop()
+		}
+	}
+}
+
+// pass does all that is due and returns when to come again; 0: when woken.
+func (p *processor) pass(ctx context.Context) time.Duration {
+	p.take()
+	p.save(ctx)
+	for _, e := range p.due() {
+		p.decide(ctx, e)
+		p.save(ctx)
+	}
+	p.follow()
+	p.save(ctx)
+	return p.next()
+}
+
+// take processes the alerts of pending deliveries in their order, and ends
+// episodes of which nothing was heard.
+func (p *processor) take() {
+	now := time.Now()
+	var inventory *collector.Snapshot
+	if p.hasPending() {
+		inventory = p.collector.Snapshot()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, in := range p.pending {
+		if !in.durable {
+			continue
+		}
+		for i, a := range in.Alerts {
+			if in.done[i] || !p.takeAlert(&in.delivery, i, a, inventory, now) {
+				continue
+			}
+			in.done[i] = true
+			p.done = append(p.done, itemID(&in.delivery, i))
+		}
+	}
+	p.sweep()
+	silence := 2 * time.Duration(p.config.RepeatInterval)
+	for _, e := range p.episodes {
+		if e.open() && now.Sub(e.Seen) > silence {
+			p.count(e.Runbook, e.end(now, "nothing was heard for twice the repeat interval"))
+			p.changed[e] = true
+		}
+	}
+	p.forget(now)
+}
+
+func (p *processor) hasPending() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.ContainsFunc(p.pending, func(in *intake) bool { return in.durable })
+}
+
+// forget drops episodes that count for nothing any more.
+func (p *processor) forget(now time.Time) {
+	longest := 24 * time.Hour
+	for _, r := range p.runbooks {
+		longest = max(longest, time.Duration(r.CoolDown))
+	}
+	for key, e := range p.episodes {
+		if !e.kept(now, longest) && !p.changed[e] {
+			delete(p.episodes, key)
+		}
+	}
+	p.history = slices.DeleteFunc(p.history, func(e *episode) bool { return !e.kept(now, longest) && !p.changed[e] })
+}
+
+// takeAlert applies an alert to the episodes of every runbook that it matches.
+// It returns false where it must be looked at again later.
+func (p *processor) takeAlert(d *delivery, i int, a alert, inventory *collector.Snapshot, now time.Time) bool {
+	matching := slices.DeleteFunc(slices.Clone(p.runbooks), func(r Runbook) bool { return !r.matches(a.Labels) })
+	targets := make([]resolved, len(matching))
+	wrong := make([]*unresolvedError, len(matching))
+	for j, r := range matching {
+		var err error
+		targets[j], err = r.resolve(a.Labels, inventory)
+		if errors.As(err, &wrong[j]) && wrong[j].Absent && now.Sub(p.started) < inventoryGrace && p.bySource(r.Name, a.Fingerprint) == nil {
+			return false
+		}
+	}
+	for j, r := range matching {
+		known := p.bySource(r.Name, a.Fingerprint)
+		switch {
+		case wrong[j] == nil && !p.maySend(d.Principal, r.Name, targets[j].InstanceID):
+			p.count(r.Name, outcomeForbidden)
+		case wrong[j] == nil:
+			p.apply(d, i, a, r, targets[j])
+		case known != nil: // its target has changed since, perhaps by our own hand
+			p.count(r.Name, known.see(a, d))
+			p.changed[known] = true
+		case a.Firing:
+			p.log.Warn("an alert names no target", "runbook", r.Name, "delivery", d.ID, "param", wrong[j].Param, "reason", wrong[j].Reason)
+			p.count(r.Name, outcomeUnresolved)
+		}
+	}
+	return true
+}
+
+// bySource returns the open episode of a runbook that an alert of that
+// fingerprint keeps open.
+func (p *processor) bySource(runbook, fingerprint string) *episode {
+	for _, e := range p.episodes {
+		if e.Runbook == runbook && e.open() && slices.Contains(e.Firing, fingerprint) {
+			return e
+		}
+	}
+	return nil
+}
+
+func (r Runbook) matches(labels map[string]string) bool {
+	return !slices.ContainsFunc(r.Match, func(m Matcher) bool { return !m.Matches(labels) })
+}
+
+// maySend reports whether a webhook's principal may start a runbook on an
+// instance.
+func (p *processor) maySend(principal, runbook, instanceID string) bool {
+	i := slices.IndexFunc(p.config.Principals, func(c Principal) bool { return c.Name == principal })
+	if i < 0 {
+		return false
+	}
+	c := p.config.Principals[i]
+	return c.Kind == string(engine.Webhook) && slices.Contains(c.Runbooks, runbook) && c.Instances.Match(instanceID)
+}
+
+// apply opens, extends or ends the episode of a target.
+func (p *processor) apply(d *delivery, i int, a alert, r Runbook, target resolved) {
+	e := p.episodes[target.Key]
+	switch {
+	case e != nil && e.open():
+		p.count(r.Name, e.see(a, d))
+	case e != nil && a.Firing && e.late(a, d.At):
+		p.count(r.Name, outcomeStale)
+		return
+	case e != nil && !a.Firing:
+		if a.EndsAt.After(e.EndsAt) {
+			e.EndsAt = a.EndsAt
+		}
+	default:
+		if e != nil {
+			p.history = append(p.history, e)
+		}
+		e = &episode{
+			ID: episodeID(target.Key, itemID(d, i)), Key: target.Key, Runbook: r.Name, Mode: r.Mode, Principal: d.Principal,
+			Labels: a.Labels, Opened: d.At, Account: target.Account, InstanceID: target.InstanceID, Params: target.Params,
+		}
+		p.episodes[e.Key] = e
+		e.see(a, d) // one that was resolved before it was known only bars late deliveries
+	}
+	p.changed[e] = true
+}
+
+// count counts an outcome; "" is none.
+func (p *processor) count(runbook, outcome string) {
+	if outcome != "" {
+		p.metrics.runbookRun(runbook, outcome)
+	}
+}
+
+// save writes what changed to the journal. What cannot be written is kept for
+// the next time; the engine does not act meanwhile.
+func (p *processor) save(ctx context.Context) {
+	p.mu.Lock()
+	note := progress{Done: p.done}
+	var list []*episode
+	for e := range p.changed {
+		list = append(list, e)
+		note.Episodes = append(note.Episodes, *e)
+	}
+	p.mu.Unlock()
+	if len(note.Done)+len(note.Episodes) == 0 {
+		return
+	}
+	slices.SortFunc(note.Episodes, func(a, b episode) int { return -byOpened(a, b) })
+	if err := p.engine.Note(context.WithoutCancel(ctx), noteProgress, note); err != nil {
+		p.log.Error("progress of runbooks is not durable", "err", err)
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.done = p.done[len(note.Done):]
+	for _, e := range list {
+		delete(p.changed, e)
+	}
+}
+
+// list returns every episode that is remembered, the newest first.
+func (p *processor) list() []episode {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := make([]episode, 0, len(p.episodes)+len(p.history))
+	for _, e := range p.episodes {
+		all = append(all, *e)
+	}
+	for _, e := range p.history {
+		all = append(all, *e)
+	}
+	slices.SortFunc(all, byOpened)
+	return all
+}
