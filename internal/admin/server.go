@@ -195,7 +195,7 @@ func (s *Server) authenticate(x *exchange, to route) error {
 		return &refusal{reason: tooManyFailures, detail: "too many failed authentications from your address", retry: wait}
 	}
 	token, ok := bearer(x.Request)
-	if !ok && to.path == pagePath {
+	if !ok && x.URL.Path == pagePath {
 		// Browsers ask for it by themselves. The page changes nothing.
 		_, token, ok = x.BasicAuth()
 	}
