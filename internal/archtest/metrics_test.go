@@ -25,7 +25,7 @@ func TestDocumentedMetricsExist(t *testing.T) {
 	t.Parallel()
 	exported := exportedMetrics()
 	root := filepath.Join("..", "..")
-	for _, pattern := range []string{"README.md", "docs/*.md", "deploy/*/*.yml", "alerts/*.y*ml", "dashboards/*.json"} {
+	for _, pattern := range []string{"README.md", "docs/*.md", "docs/runbooks/*.md", "deploy/*/*.yml", "alerts/*.y*ml", "dashboards/*.json"} {
 		files, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
 			t.Fatal(err)
@@ -59,8 +59,8 @@ func exportedMetrics() map[string]bool {
 	}
 	descs := make(chan *prometheus.Desc)
 	go func() {
-		for _, own := range []prometheus.Collector{collector.NewMetrics(), admin.NewMetrics(), engine.NewMetrics()} {
-			own.Describe(descs)
+		for _, c := range []prometheus.Collector{collector.NewMetrics(), engine.NewMetrics(), admin.NewMetrics()} {
+			c.Describe(descs)
 		}
 		close(descs)
 	}()
