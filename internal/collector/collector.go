@@ -160,6 +160,7 @@ func (a *account) takeOver(p *account) {
 			}
 		}
 	}
+	a.unallotted = true
 	a.markAll()
 }
 
