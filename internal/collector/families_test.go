@@ -21,6 +21,7 @@ var sections = []struct{ title, prefix, intro string }{
 	{"The cloud's API", "alikafka_api_", "`code` is `ok`, a documented error code, one of the transport faults (`timeout`, `connection_refused`, …), or `other`."},
 	{"The data", "alikafka_source_", ""},
 	{"The data", "alikafka_data_", ""},
+	{"The data", "alikafka_plan_", ""},
 	{"The data", "alikafka_series_", ""},
 	{"The exporter", "alikafka_exporter_", "Besides these, `alikafka_exporter_build_info` and the Go and process collectors."},
 	{"Accounts and regions", "alikafka_", ""},
