@@ -61,7 +61,7 @@ chaos: ## changes under crashes and faults: 20,000 random histories, killed proc
 	$(GO) test -count=1 -timeout=3h -v -run 'Matrix|Histories|Killed' ./internal/admin/engine -histories $(HISTORIES) -killed all | grep -v '^ *\(=== \|--- PASS\)'
 
 e2e: build ## the built binary, scraped by a real Prometheus
-	@tools/build.sh prometheus
+	@tools/build.sh prometheus alertmanager
 	@for m in $(filter-out test/conformance test/alerts,$(TESTMODULES)); do echo "cd $$m && go test ./..."; \
 		(cd $$m && EXPORTER=$(CURDIR)/bin/alikafka-exporter PATH=$(BIN):$$PATH $(GO) test -count=1 -timeout=5m ./...); done
 
