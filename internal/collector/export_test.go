@@ -176,7 +176,7 @@ type History struct {
 	h      history
 }
 
-// Add notes the log ends of partitions 0, 1, …
+// Add notes the log ends of partitions 0, 1 and so on.
 func (h *History) Add(at time.Time, ends ...int64) {
 	list := make([]LogEnd, len(ends))
 	for p, end := range ends {
