@@ -22,15 +22,16 @@ GOBUILD  := CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags '$(LDFL
 
 PLATFORMS ?= linux/amd64 linux/arm64
 # Tests that play hours of simulated time.
-SIMULATED := Hour|Limit
+SIMULATED := Hour|Limit|ThePlanIs
 FUZZTIME  ?= 30s
+SEED      ?= 1
 COUNT     ?= 6
 BASE      ?= HEAD~1
 SERIES    ?= 10000,100000,1000000
 PARTS     ?= reply,scrape,memory,readers,footprint
 IMAGE     ?= alikafka-exporter:$(VERSION)
 
-.PHONY: help build test setup vet race unit simulated e2e alerts conformance lint fmt fuzz bench bench-packages bench-exporter bench-diff golden demo tools dist image image-test clean
+.PHONY: help build test setup vet race unit simulated sim-freshness e2e alerts conformance lint fmt fuzz bench bench-packages bench-exporter bench-diff golden demo tools dist image image-test clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -54,6 +55,9 @@ unit race: setup ## unit tests with the race detector
 
 simulated: ## long stretches of simulated time, too slow for the race detector
 	$(GO) test -count=1 -timeout=25m -run '$(SIMULATED)' ./internal/collector ./internal/api
+
+sim-freshness: ## a simulated day of 1,000 groups: how soon incidents show, against round robin; SEED=1
+	$(GO) test -count=1 -timeout=60m -run 'TestFreshnessDay$$' ./internal/collector -freshness.day -freshness.seed=$(SEED)
 
 e2e: build ## the built binary, scraped by a real Prometheus
 	@tools/build.sh prometheus
