@@ -60,7 +60,7 @@ sim-freshness: ## a simulated day of 1,000 groups: how soon incidents show, agai
 	$(GO) test -count=1 -timeout=60m -run 'TestFreshnessDay$$' ./internal/collector -freshness.day -freshness.seed=$(SEED)
 
 e2e: build ## the built binary, scraped by a real Prometheus
-	@tools/build.sh prometheus
+	@tools/build.sh prometheus alertmanager
 	@for m in $(filter-out test/conformance test/alerts,$(TESTMODULES)); do echo "cd $$m && go test ./..."; \
 		(cd $$m && EXPORTER=$(CURDIR)/bin/alikafka-exporter PATH=$(BIN):$$PATH $(GO) test -count=1 -timeout=5m ./...); done
 
