@@ -28,7 +28,9 @@ func routes() []route {
 	webhooks := []engine.ActorKind{engine.Webhook}
 	all := []engine.ActorKind{engine.Person, engine.Webhook}
 	return []route{
-		{"GET", pagePath + "{$}", "The operations page.", false, people, (*Server).servePage},
+		{"GET", pagePath + "{$}", "The operations page. It holds no data and asks for them with a token.", false, nil, (*Server).servePage},
+		{"GET", "/api/v1/principal", "Whose token it is, and what that may do.", false, all, (*Server).getPrincipal},
+		{"GET", "/api/v1/guards", "The guards, and the limits in force.", false, people, (*Server).getGuards},
 		{"GET", actionsPath, "Every action: parameters, effect, and whether the caller may ask for it.", false, people, (*Server).getActions},
 		{"POST", actionsPath + "/{action}", "Runs an action.", true, people, (*Server).postAction},
 		{"POST", webhookPath, "Takes in a webhook of Alertmanager, version 4. 202 once it is durable.", true, webhooks, (*Server).postWebhook},
@@ -311,7 +313,7 @@ func (s *Server) getRuns(x *exchange) error {
 	runs = runs[:min(len(runs), limit)]
 	return s.answer(x, http.StatusOK, struct {
 		Runs []engine.Run `json:"runs"`
-	}{slices.Concat([]engine.Run{}, runs)})
+	}{append([]engine.Run{}, runs...)})
 }
 
 // run returns the run that a path names, if the principal may see it.
@@ -476,5 +478,5 @@ func (s *Server) getEpisodes(x *exchange) error {
 	})
 	return s.answer(x, http.StatusOK, struct {
 		Episodes []episode `json:"episodes"`
-	}{slices.Concat([]episode{}, episodes)})
+	}{append([]episode{}, episodes...)})
 }
