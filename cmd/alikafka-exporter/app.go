@@ -45,7 +45,7 @@ type app struct {
 	started   time.Time
 	listeners []net.Listener
 
-	admin     adminEndpoint
+	admin adminEndpoint
 
 	current     atomic.Pointer[life]
 	reloadError atomic.Pointer[string] // why the last reload changed nothing

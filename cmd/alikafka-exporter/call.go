@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/alecthomas/kingpin/v2"
+
 	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/config"
@@ -44,12 +46,43 @@ func (p *program) addCall() {
 	cmd.Flag("format", "Format of the answer: json or xml.").Default("json").EnumVar(&f.format, "json", "xml")
 	cmd.Flag("timeout", "Time for the call, its retries included.").Default("1m").DurationVar(&f.timeout)
 	cmd.Flag("unguarded", "Make a call that changes something, or that the program does not know.").NoEnvar().BoolVar(&f.unguarded)
+	cmd.PreAction(func(given *kingpin.ParseContext) error { return p.setDefaults(cmd, given) })
 	p.commands[cmd.FullCommand()] = func(ctx context.Context) error {
 		if err := f.setParams(args); err != nil {
 			return usageError{err}
 		}
 		return p.call(ctx, &f)
 	}
+}
+
+// setDefaults gives the flags that are not given the values of their variables
+// or their defaults. Kingpin has not done so where --version is given, which it
+// takes for the wish to see the program's.
+func (p *program) setDefaults(cmd *kingpin.CmdClause, given *kingpin.ParseContext) error {
+	set := map[string]bool{}
+	for _, e := range given.Elements {
+		if flag, ok := e.Clause.(*kingpin.FlagClause); ok {
+			set[flag.Model().Name] = true
+		}
+	}
+	if !set["version"] {
+		return nil
+	}
+	for _, flag := range append(p.Model().Flags, cmd.Model().Flags...) {
+		if set[flag.Name] {
+			continue
+		}
+		values := flag.Default
+		if v := os.Getenv(flag.Envar); v != "" {
+			values = []string{v}
+		}
+		for _, v := range values {
+			if err := flag.Value.Set(v); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // setParams takes Key=Value arguments.

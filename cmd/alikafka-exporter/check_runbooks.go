@@ -199,9 +199,15 @@ func (t runbookTest) rehearse(ctx context.Context, rules admin.Config, runbooks 
 		Logger: quiet, Metrics: collector.NewMetrics(),
 	})
 	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan error, 1)
-	go func() { done <- watch.Run(ctx) }()
-	defer func() { cancel(); <-done }()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = watch.Run(ctx) // it only ends
+	}()
+	defer func() {
+		cancel()
+		<-done
+	}()
 	select {
 	case <-watch.Ready():
 	case <-ctx.Done():

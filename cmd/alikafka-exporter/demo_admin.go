@@ -46,7 +46,7 @@ func demoTokens(storage string) (string, error) {
 	}
 	for _, p := range demoPrincipals() {
 		random := make([]byte, 32)
-		_, _ = rand.Read(random) // it never fails
+		_, _ = rand.Read(random)                                                                       // it never fails
 		file, err := os.OpenFile(filepath.Join(dir, p.Name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // our own directory
 		if errors.Is(err, fs.ErrExist) {
 			continue
@@ -74,8 +74,8 @@ func demoAdmin(c *config.Config, tokens string) {
 		panic(err) // it is a constant
 	}
 	c.Admin.Engine.Guards.Partitions.Topics = optedIn
-	scale := admin.Runbook{Name: "scale-partitions", Action: "ModifyPartitionNum"}
-	scale.SetDefaults()
+	scale := admin.DefaultRunbook()
+	scale.Name, scale.Action = "scale-partitions", "ModifyPartitionNum"
 	matcher, err := admin.ParseMatcher(`alertname="KafkaTopicPartitionBound"`)
 	if err != nil {
 		panic(err) // it is a constant

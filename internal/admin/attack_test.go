@@ -89,7 +89,8 @@ func TestAttacks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inHouse(t, scale, func(t *testing.T, h *house) {
+			inHouse(t, scale, func(h *house) {
+				t := h.t
 				h.polls()
 				time.Sleep(time.Second)
 				label := c.action
@@ -146,7 +147,8 @@ func (h *house) noSecrets() {
 
 func TestFailedTokensAreLimitedByAddress(t *testing.T) {
 	t.Parallel()
-	inHouse(t, "", func(t *testing.T, h *house) {
+	inHouse(t, "", func(h *house) {
+		t := h.t
 		wrong := request{path: "/api/v1/runs", header: map[string]string{"Authorization": "Bearer wrong"}}
 		for range 10 {
 			if a := h.do(wrong); a.status != http.StatusUnauthorized {
@@ -172,7 +174,8 @@ func TestFailedTokensAreLimitedByAddress(t *testing.T) {
 func TestApprovalsCannotBeHad(t *testing.T) {
 	t.Parallel()
 	allow := `{"InstanceId": "` + mine + `", "UpdateType": "add", "AllowedListType": "vpc", "PortRange": "9092/9092", "AllowedListIp": "10.1.2.0/24"}`
-	inHouse(t, "", func(t *testing.T, h *house) {
+	inHouse(t, "", func(h *house) {
+		t := h.t
 		a := h.act("alice", "k1", "UpdateAllowedIp", allow, http.StatusAccepted)
 		run, hash := a.member("id"), a.member("plan", "hash")
 		if a.member("state") != "pending_approval" || a.header.Get("Location") != "/api/v1/runs/"+run {

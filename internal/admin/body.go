@@ -10,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
@@ -189,7 +190,7 @@ func wireValue(p api.Param, raw json.RawMessage) (string, error) {
 		}
 	case bool:
 		if p.Type == "boolean" {
-			return fmt.Sprint(v), nil
+			return strconv.FormatBool(v), nil
 		}
 	case map[string]any, []any:
 		if p.Type == "json" {

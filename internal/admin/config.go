@@ -174,7 +174,7 @@ func (m *mistakes) take(err error) {
 func (m *mistakes) join() error { return errors.Join(m.errs...) }
 
 // ResolvePaths makes the paths in the section relative to dir.
-func (c *Config) ResolvePaths(dir string) {
+func (c Config) ResolvePaths(dir string) {
 	for i := range c.Principals {
 		if p := &c.Principals[i]; p.TokenFile != "" && !filepath.IsAbs(p.TokenFile) {
 			p.TokenFile = filepath.Join(dir, p.TokenFile)

@@ -146,19 +146,18 @@ func (p *processor) outcome(d decision, err error) (decision, error) {
 	_, notActing := errors.AsType[*engine.NotActingError](err)
 	_, unread := errors.AsType[*engine.PreStateError](err)
 	_, inFlight := errors.AsType[*engine.KeyInFlightError](err)
+	bad := d.run.Refusals()
 	switch {
 	case notActing || unread || inFlight || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled):
-		return decision{}, err
 	case err != nil:
-		return decision{outcome: outcomeError, why: err.Error(), mode: d.mode, params: d.params}, nil
+		d, err = decision{outcome: outcomeError, why: err.Error(), mode: d.mode, params: d.params}, nil
 	case d.run.State != engine.StateDryRun:
-		return d, nil
-	}
-	d.outcome = outcomeShadowAllowed
-	if bad := d.run.Refusals(); len(bad) > 0 {
+	case len(bad) > 0:
 		d.outcome, d.why = outcomeShadowRefused, fmt.Sprintf("guard %s: %s", bad[0].Guard, bad[0].Message)
+	default:
+		d.outcome = outcomeShadowAllowed
 	}
-	return d, nil
+	return d, err
 }
 
 // limits applies the cool-down and the caps of a runbook.

@@ -42,11 +42,12 @@ func (s *Server) Rehearse(ctx context.Context, alerts []map[string]string) ([]Re
 				continue
 			}
 			line := Rehearsal{Alert: i, Runbook: r.Name, Action: r.Action}
+			if firing[r.Name] == nil {
+				firing[r.Name] = map[string]bool{}
+			}
 			target, err := r.resolve(labels, inventory)
 			if err != nil {
 				line.Outcome, line.Why = RehearsalUnresolved, err.Error()
-			} else if firing[r.Name] == nil {
-				firing[r.Name] = map[string]bool{target.Key: true}
 			} else {
 				firing[r.Name][target.Key] = true
 			}
@@ -71,12 +72,12 @@ func (s *Server) Rehearse(ctx context.Context, alerts []map[string]string) ([]Re
 
 func (s *Server) rehearse(ctx context.Context, line *Rehearsal, request engine.Request) error {
 	run, err := s.engine.Do(ctx, request)
-	if _, notActing := errors.AsType[*engine.NotActingError](err); notActing || ctx.Err() != nil {
-		return errors.Join(err, ctx.Err())
-	}
 	if err != nil {
 		line.Outcome, line.Why, line.Params = RehearsalError, err.Error(), request.Params
-		return nil
+		if _, notActing := errors.AsType[*engine.NotActingError](err); !notActing && ctx.Err() == nil {
+			err = nil // it is the request's fault, and so the outcome
+		}
+		return err
 	}
 	line.Params, line.Plan, line.Guards = run.Plan.Params, run.Plan, run.Refusals()
 	switch {

@@ -15,8 +15,8 @@ import (
 	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
 )
 
-// Runbook says what may be done when certain alerts fire. SetDefaults gives the
-// values of absent keys.
+// Runbook says what may be done when certain alerts fire. DefaultRunbook gives
+// the values of absent keys.
 type Runbook struct {
 	// Name is unique; it is the value of the runbook label.
 	Name string `yaml:"name"`
@@ -49,12 +49,11 @@ const (
 	modeAuto    = "auto"
 )
 
-// SetDefaults sets what holds where a runbook says nothing.
-func (r *Runbook) SetDefaults() {
-	r.Mode = modeShadow
-	r.WaitFor = model.Duration(time.Minute)
-	r.CoolDown = model.Duration(time.Hour)
-	r.HourlyCap, r.DailyCap = 3, 10
+// DefaultRunbook returns what holds where a runbook says nothing.
+func DefaultRunbook() Runbook {
+	return Runbook{
+		Mode: modeShadow, WaitFor: model.Duration(time.Minute), CoolDown: model.Duration(time.Hour), HourlyCap: 3, DailyCap: 10,
+	}
 }
 
 // Param is where the value of a parameter comes from: exactly one of Value,

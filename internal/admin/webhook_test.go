@@ -30,14 +30,15 @@ func bound(topic string) []string {
 }
 
 // inHouse runs a test in a house of simulated time.
-func inHouse(t *testing.T, runbooks string, f func(*testing.T, *house)) {
+func inHouse(t *testing.T, runbooks string, f func(*house)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) { f(t, build(t, runbooks)) })
+	synctest.Test(t, func(t *testing.T) { f(build(t, runbooks)) })
 }
 
 func TestAnEpisodeDeliveredManyTimesIsOneOperation(t *testing.T) {
 	t.Parallel()
-	inHouse(t, scale, func(t *testing.T, h *house) {
+	inHouse(t, scale, func(h *house) {
+		t := h.t
 		for i := range 1000 {
 			// Two peers, each with times of its own, and the exporter is
 			// restarted in between.
@@ -70,7 +71,8 @@ func TestAnEpisodeDeliveredManyTimesIsOneOperation(t *testing.T) {
 
 func TestWhatWasTakenInBeforeACrashIsDoneAfterwards(t *testing.T) {
 	t.Parallel()
-	inHouse(t, scale, func(t *testing.T, h *house) {
+	inHouse(t, scale, func(h *house) {
+		t := h.t
 		h.stop()
 		h.open() // answers, and never comes to process
 		h.deliver("am", firing(bound("orders")...), firing(bound("invoices")...))
@@ -167,7 +169,8 @@ func TestEpisodes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inHouse(t, c.runbooks, func(t *testing.T, h *house) {
+			inHouse(t, c.runbooks, func(h *house) {
+				t := h.t
 				c.play(h)
 				time.Sleep(10 * time.Minute)
 				if got := h.effects(""); len(got) != c.effects {
@@ -199,7 +202,8 @@ func TestModes(t *testing.T) {
     mode: %s
 `, mode)
 	}
-	inHouse(t, in("shadow"), func(t *testing.T, h *house) {
+	inHouse(t, in("shadow"), func(h *house) {
+		t := h.t
 		h.deliver("am", firing("severity", "critical", "instance_id", mine))
 		time.Sleep(time.Minute)
 		e := h.episodes()
@@ -254,7 +258,8 @@ func TestCapsOfARunbook(t *testing.T) {
     hourly_cap: 2
     daily_cap: 3
     mode: auto
-`, func(t *testing.T, h *house) {
+`, func(h *house) {
+		t := h.t
 		fire := func(n int) {
 			h.deliver("am", firing("severity", "critical", "instance_id", mine, "ticket", fmt.Sprintf("t%d", n)))
 			time.Sleep(10 * time.Minute) // the engine's own cool-down passes

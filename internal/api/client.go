@@ -382,6 +382,9 @@ func (c *Client) attempt(ctx context.Context, q call, at *Attempt, read reader) 
 	note(ctx, Times{Sent: start, Answered: start.Add(at.Took)})
 	env, failure := read(status, reply.Bytes())
 	at.RequestID = env.RequestID
+	if failure == nil && q.mutates && env == (envelope{}) {
+		failure = &Error{Class: Server, Code: CodeUnreadable, Status: status, Message: "the reply does not say that it was done"}
+	}
 	if failure != nil && failure.said != "" { // in full: a secret may lie where the words are cut off
 		failure.Message, failure.said = shorten(q.scrub(failure.said, key)), ""
 	}
@@ -505,8 +508,12 @@ func (q *call) scrub(message string, key Key) string {
 		}
 	}
 	for _, s := range secrets {
-		if s != "" {
-			message = strings.ReplaceAll(message, s, secret.Redacted)
+		// The cloud may repeat a part of the request, or of what was signed.
+		once := string(appendEscaped(nil, s))
+		for _, form := range []string{string(appendEscaped(nil, once)), once, url.QueryEscape(s), s} {
+			if form != "" {
+				message = strings.ReplaceAll(message, form, secret.Redacted)
+			}
 		}
 	}
 	return message

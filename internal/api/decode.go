@@ -136,6 +136,10 @@ func xmlElement(d *xml.Decoder, depth int) (any, error) {
 // xmlList is the list of elements that repeat a name.
 type xmlList []any
 
+// blanker is a struct with fields in which zero means something: blank sets
+// them to what they hold where the reply says nothing.
+type blanker interface{ blank() }
+
 // fit assigns the tree n to v and names the place of what does not fit.
 func fit(v reflect.Value, n any, path string) error {
 	if l, ok := n.(xmlList); ok {
@@ -164,6 +168,9 @@ func fit(v reflect.Value, n any, path string) error {
 }
 
 func fitStruct(v reflect.Value, n any, path string) error {
+	if b, ok := reflect.TypeAssert[blanker](v.Addr()); ok {
+		b.blank()
+	}
 	switch t := n.(type) {
 	case nil:
 		return nil
@@ -293,7 +300,11 @@ func fitScalar(v reflect.Value, n any, path string) error {
 		}
 		return nil
 	default:
-		i, err := integer(strings.TrimSpace(text))
+		text = strings.TrimSpace(text)
+		if text == "" {
+			return nil
+		}
+		i, err := integer(text)
 		if err != nil || v.OverflowInt(i) {
 			return misfit(path, "an integer of its size")
 		}
@@ -303,11 +314,8 @@ func fitScalar(v reflect.Value, n any, path string) error {
 }
 
 // integer parses decimal text, also in the floating notation of some JSON
-// writers. Empty text is 0.
+// writers.
 func integer(s string) (int64, error) {
-	if s == "" {
-		return 0, nil
-	}
 	i, err := strconv.ParseInt(s, 10, 64)
 	if err == nil {
 		return i, nil

@@ -250,3 +250,32 @@ func FuzzListShapes(f *testing.F) {
 		}
 	})
 }
+
+// Zero is a partition and an offset: what a reply does not say of them is
+// something else.
+func TestWhatIsNotSaidOfAPartitionIsNotZero(t *testing.T) {
+	t.Parallel()
+	progress := api.ConsumerOffsets{Partition: -1, ConsumerOffset: -1, BrokerOffset: -1}
+	status := api.TopicOffsets{Partition: -1, MinOffset: -1, MaxOffset: -1}
+	for _, partition := range []string{
+		`{"LastTimestamp":0}`, `null`, `{"Partition":null,"ConsumerOffset":null,"BrokerOffset":null,"MinOffset":null,"MaxOffset":null}`,
+		`{"Partition":"","ConsumerOffset":"","BrokerOffset":" ","MinOffset":"","MaxOffset":" "}`,
+		`{"Partition":7,"ConsumerOffset":7,"BrokerOffset":7,"MinOffset":7,"MaxOffset":7,"Partition":null,"ConsumerOffset":"","BrokerOffset":null,"MinOffset":"","MaxOffset":null}`,
+	} {
+		body := `{"ConsumerProgress":{"TopicList":[{"OffsetList":[` + partition + `]}]},"TopicStatus":{"OffsetTable":[` + partition + `]}}`
+		if got, _ := agree[api.ConsumerProgress](t, 200, []byte(body)); got.Progress.Topics[0].Offsets[0] != progress {
+			t.Errorf("%s: %+v", partition, got)
+		}
+		if got, _ := agree[api.TopicStatus](t, 200, []byte(body)); got.TopicStatus.Offsets[0] != status {
+			t.Errorf("%s: %+v", partition, got)
+		}
+	}
+	var got api.TopicStatus
+	body := `<R><TopicStatus><OffsetTable><OffsetTable><Partition>3</Partition><MinOffset/><MaxOffset> </MaxOffset></OffsetTable></OffsetTable></TopicStatus></R>`
+	if err := api.DecodeForTest(200, []byte(body), &got); err != nil {
+		t.Fatal(err)
+	}
+	if status.Partition = 3; len(got.TopicStatus.Offsets) != 1 || got.TopicStatus.Offsets[0] != status {
+		t.Errorf("XML: %+v", got)
+	}
+}

@@ -63,7 +63,8 @@ second and account, where there is one of the action's own. A **RAM action** wit
 those that are. **Confirmed by** is the read that shows whether a call took effect.
 
 A parameter with several values is listed as ` + "`Name.N`" + `: ` + "`Name.1`, `Name.2`" + ` and so on. Secret parameters are in italics; their
-values never reach a log, an error or a page.
+values never reach a log, an error or a page. What is optional may be needed together with something else; a call without
+it is refused and told so.
 
 `)
 	subject := ""

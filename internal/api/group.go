@@ -68,7 +68,8 @@ type TopicProgress struct {
 // ConsumerOffsets is a group's progress on one partition: 80 bytes, and the
 // strings, of which equal ones share their text. ConsumerOffset is the
 // committed offset, BrokerOffset the log end at the same moment, LastTimestamp
-// the time at which the last consumed message was produced.
+// the time at which the last consumed message was produced. A number or an
+// offset that was not answered is -1, as 0 is one.
 type ConsumerOffsets struct {
 	Partition      int32  `json:"Partition"`
 	ConsumerOffset int64  `json:"ConsumerOffset"`
@@ -78,6 +79,8 @@ type ConsumerOffsets struct {
 	ClientID       string `json:"ClientId"`
 	ClientIP       string `json:"ClientIp"`
 }
+
+func (o *ConsumerOffsets) blank() { o.Partition, o.ConsumerOffset, o.BrokerOffset = -1, -1, -1 }
 
 // Rebalance is one rebalance of a group. LastRebalanceTimestamp is documented
 // as milliseconds and exemplified in seconds.

@@ -42,13 +42,14 @@ type ConfluentConfig struct {
 }
 
 // CreatePostPayOrder orders a pay-as-you-go instance; StartInstance deploys
-// it. IoMax or IoMaxSpec must be given; IoMaxSpec wins.
+// it. Its sizes must be given, but not those of a serverless one. IoMax or
+// IoMaxSpec will do, of which IoMaxSpec wins, and PartitionNum for TopicQuota.
 type CreatePostPayOrder struct {
 	Returns[Order]
 	RegionID         string            `q:"RegionId,required"`
-	TopicQuota       int               `q:"TopicQuota,required,range=1.."`
-	DiskType         string            `q:"DiskType,required,in=0|1"` // 0 efficient cloud disk, 1 SSD
-	DiskSize         int               `q:"DiskSize,required,range=1.."`
+	TopicQuota       int               `q:"TopicQuota,range=1.."`
+	DiskType         string            `q:"DiskType,in=0|1"` // 0 efficient cloud disk, 1 SSD
+	DiskSize         int               `q:"DiskSize,range=1.."`
 	DeployType       int               `q:"DeployType,required,in=4|5"` // 4 internet and VPC, 5 VPC
 	IoMax            int               `q:"IoMax,range=1.."`
 	IoMaxSpec        string            `q:"IoMaxSpec"`
@@ -62,14 +63,14 @@ type CreatePostPayOrder struct {
 }
 
 // CreatePrePayOrder orders a subscription, renewed automatically; it is
-// CreatePostPayOrder otherwise.
+// CreatePostPayOrder otherwise. A Confluent instance has sizes of its own.
 type CreatePrePayOrder struct {
 	Returns[Order]
 	RegionID        string           `q:"RegionId,required"`
-	TopicQuota      int              `q:"TopicQuota,required,range=1.."`
-	DiskType        string           `q:"DiskType,required,in=0|1"`
-	DiskSize        int              `q:"DiskSize,required,range=1.."`
-	DeployType      int              `q:"DeployType,required,in=4|5"`
+	TopicQuota      int              `q:"TopicQuota,range=1.."`
+	DiskType        string           `q:"DiskType,in=0|1"`
+	DiskSize        int              `q:"DiskSize,range=1.."`
+	DeployType      int              `q:"DeployType,in=4|5"`
 	IoMax           int              `q:"IoMax,range=1.."`
 	IoMaxSpec       string           `q:"IoMaxSpec"`
 	EipMax          *int             `q:"EipMax,range=0.."`
@@ -133,8 +134,8 @@ type UpgradePostPayOrder struct {
 	Returns[Order]
 	RegionID   string `q:"RegionId,required"`
 	InstanceID string `q:"InstanceId,required"`
-	DiskSize   int    `q:"DiskSize,required,range=1.."`
-	TopicQuota int    `q:"TopicQuota,required,range=1.."`
+	DiskSize   int    `q:"DiskSize,range=1.."`
+	TopicQuota int    `q:"TopicQuota,range=1.."`
 	IoMax      int    `q:"IoMax,range=1.."`
 	IoMaxSpec  string `q:"IoMaxSpec"`
 	SpecType   string `q:"SpecType,in=normal|professional|professionalForHighRead"`
@@ -152,8 +153,8 @@ type UpgradePrePayOrder struct {
 	Returns[Order]
 	RegionID        string           `q:"RegionId,required"`
 	InstanceID      string           `q:"InstanceId,required"`
-	DiskSize        int              `q:"DiskSize,required,range=1.."`
-	TopicQuota      int              `q:"TopicQuota,required,range=1.."`
+	DiskSize        int              `q:"DiskSize,range=1.."`
+	TopicQuota      int              `q:"TopicQuota,range=1.."`
 	IoMax           int              `q:"IoMax,range=1.."`
 	IoMaxSpec       string           `q:"IoMaxSpec"`
 	SpecType        string           `q:"SpecType,in=normal|professional|professionalForHighRead"`

@@ -144,6 +144,8 @@ func TestOutcomesOfBrokenConversations(t *testing.T) {
 		"half a body":              {hijack("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"Requ"), "", 1, api.OutcomeUnknown},
 		"nonsense":                 {hijack("SSH-2.0-OpenSSH_9.9\r\n\r\n"), "", 1, api.OutcomeUnknown},
 		"an empty body":            {answer(200, ""), "unreadable_reply", 1, api.OutcomeUnknown},
+		"a reply of nobody":        {answer(200, `{}`), "unreadable_reply", 1, api.OutcomeUnknown},
+		"a reply of another":       {answer(200, `{"status":"ok","data":{"Success":true}}`), "unreadable_reply", 1, api.OutcomeUnknown},
 		"a gateway's page":         {answer(502, "<html>Bad Gateway</html>"), "unreadable_reply", 1, api.OutcomeUnknown},
 		"a redirect": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
@@ -350,6 +352,17 @@ func TestErrorsDoNotRepeatSecretParameters(t *testing.T) {
 		}
 		if padding == 0 && !strings.Contains(err.Error(), "Password <secret> is too short") {
 			t.Errorf("got %v", err)
+		}
+	}
+	for _, repeated := range []string{"canary%20%2Bhunter2", "canary+%2Bhunter2", "canary%2520%252Bhunter2", "canary +hunter2"} {
+		srv, _ := serve(t, false, func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, `{"Code":"InvalidParameter","Success":false,"Message":"in Password=`+repeated+`&Type=plain"}`)
+		})
+		c, _ := at(t, srv, nil)
+		q := user
+		q.Password = secret.New("canary +hunter2")
+		if _, err := api.Call(t.Context(), c, q); err == nil || !strings.Contains(err.Error(), "in Password=<secret>&Type=plain") {
+			t.Errorf("%s: %v", repeated, err)
 		}
 	}
 	for _, format := range []string{"%v", "%+v", "%#v", "%s"} {

@@ -60,33 +60,47 @@ func (v *values) tagText(name string) {
 		v.bad(name, "must have at most %d characters, not %d", maxTagLength, n)
 	}
 	for _, prefix := range []string{"aliyun", "acs:"} {
-		if strings.HasPrefix(text, prefix) {
+		if strings.HasPrefix(strings.ToLower(text), prefix) {
 			v.bad(name, "must not begin with %s", prefix)
 		}
 	}
 	for _, part := range []string{"http://", "https://"} {
-		if strings.Contains(text, part) {
+		if strings.Contains(strings.ToLower(text), part) {
 			v.bad(name, "must not contain %s", part)
 		}
 	}
 }
 
-// sizeOfOrder: what every order must say of the instance's traffic.
-func sizeOfOrder(v *values) {
+// sizeOfOrder: what an order must say of the instance. The documents of 2022
+// require it always; serverless and Confluent instances, which came later, have
+// sizes of their own.
+func sizeOfOrder(v *values, required ...string) {
+	paid := v.params["PaidType"]
+	if paid == "3" || paid == "4" || v.has("ServerlessConfig") || v.has("ConfluentConfig") {
+		return
+	}
+	for _, name := range required {
+		if !v.has(name) {
+			v.bad(name, "is required, but for serverless and Confluent instances")
+		}
+	}
+	if !v.has("TopicQuota") && !v.has("PartitionNum") {
+		v.bad("TopicQuota", "is required (or PartitionNum), but for serverless and Confluent instances")
+	}
 	if !v.has("IoMax") && !v.has("IoMaxSpec") {
 		v.bad("IoMaxSpec", "is required (or IoMax, which it wins over)")
 	}
 }
 
 func newOrder(v *values) {
-	sizeOfOrder(v)
+	sizeOfOrder(v, "DiskType", "DiskSize", "DeployType")
 	if v.params["DeployType"] == "4" && v.integer("EipMax") <= 0 {
 		v.bad("EipMax", "must be above 0 where DeployType is 4 (internet and VPC)")
 	}
 }
 
 func upgrade(v *values) {
-	sizeOfOrder(v)
+	sizeOfOrder(v, "DiskSize")
 	internet(v)
 }
 
@@ -115,8 +129,9 @@ func start(v *values) {
 	instanceConfig(v)
 }
 
-// instanceConfig judges Config of the actions that configure an instance.
-func instanceConfig(v *values) {
+// instanceConfig judges Config of the actions that configure an instance, and
+// returns it.
+func instanceConfig(v *values) map[string]string {
 	config := v.object("Config", []Param{
 		{Name: "enable.acl", Type: "boolean"},
 		{Name: "enable.vpc_sasl_ssl", Type: "boolean"},
@@ -126,11 +141,11 @@ func instanceConfig(v *values) {
 	if config["enable.vpc_sasl_ssl"] == "true" && config["enable.acl"] == "false" {
 		v.bad("Config", "key enable.vpc_sasl_ssl needs enable.acl")
 	}
+	return config
 }
 
 func updateInstanceConfig(v *values) {
-	instanceConfig(v)
-	if strings.TrimSpace(v.params["Config"]) == "{}" {
+	if len(instanceConfig(v)) == 0 {
 		v.bad("Config", "sets nothing")
 	}
 }

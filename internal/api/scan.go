@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"reflect"
 	"slices"
@@ -26,6 +27,7 @@ func scan(status int, body []byte, into any) (envelope, bool) {
 		var r ConsumerProgress
 		s.topics = elementsOf((*scanner).topicProgress)
 		s.offsets = elementsOf((*scanner).consumerOffsets)
+		s.offsets.gaps = make([]gap, 10)
 		s.rebalances = elementsOf((*scanner).rebalance)
 		if ok = s.reply(status, "ConsumerProgress", func() { r = s.consumerProgress() }); ok {
 			*into = r
@@ -33,6 +35,7 @@ func scan(status int, body []byte, into any) (envelope, bool) {
 	case *TopicStatus:
 		var r TopicStatus
 		s.table = elementsOf((*scanner).topicOffsets)
+		s.table.gaps = make([]gap, 10)
 		if ok = s.reply(status, "TopicStatus", func() { r = s.topicStatus() }); ok {
 			*into = r
 		}
@@ -53,10 +56,11 @@ type scanner struct {
 	rebalances elements[Rebalance]
 	table      elements[TopicOffsets]
 
-	strings map[string]string // by what stands between their quotes
-	block   strings.Builder   // see pack
-	// The string before in each field, which is likely to come again.
-	topic, memberID, clientID, clientIP, other string
+	strings map[string]*text // by what stands between their quotes
+	texts   []text           // the last block of them
+	block   strings.Builder  // see pack
+	// The string before in each field.
+	topic, memberID, clientID, clientIP, other *text
 }
 
 func (s *scanner) fail() { s.b, s.i, s.failed = nil, 0, true }
@@ -64,8 +68,11 @@ func (s *scanner) fail() { s.b, s.i, s.failed = nil, 0, true }
 // reply scans the envelope; payload scans the field of that name. It reports
 // whether this is a successful reply and was understood.
 func (s *scanner) reply(status int, name string, payload func()) bool {
-	fields := append(slices.Clone(fieldsOf(reflect.TypeFor[envelope]())), name)
-	for key := range s.object {
+	names := append(slices.Clone(fieldsOf(reflect.TypeFor[envelope]())), name)
+	if s.peek() != '{' {
+		s.fail()
+	}
+	for key, n := s.field(nil, 0); key != nil; key, n = s.field(nil, n) {
 		switch string(key) {
 		case name:
 			payload()
@@ -78,7 +85,7 @@ func (s *scanner) reply(status int, name string, payload func()) bool {
 		case "Success":
 			s.env.Success = single[*bool](s)
 		default:
-			s.unknown(key, fields)
+			s.unknown(key, &fields{names: names})
 		}
 	}
 	s.peek()
@@ -86,11 +93,8 @@ func (s *scanner) reply(status int, name string, payload func()) bool {
 }
 
 func (s *scanner) consumerProgress() (r ConsumerProgress) {
-	if s.null() {
-		return r
-	}
-	p, fields := &r.Progress, fieldsOf(reflect.TypeOf(r.Progress))
-	for key := range s.object {
+	p, names := &r.Progress, fieldsOf(reflect.TypeOf(r.Progress))
+	for key, n := s.field(nil, 0); key != nil; key, n = s.field(nil, n) {
 		switch string(key) {
 		case "TotalDiff":
 			p.TotalDiff = s.integer()
@@ -103,14 +107,14 @@ func (s *scanner) consumerProgress() (r ConsumerProgress) {
 		case "RebalanceInfoList":
 			p.Rebalances = list(s, &s.rebalances, false)
 		default:
-			s.unknown(key, fields)
+			s.unknown(key, &fields{names: names})
 		}
 	}
 	return r
 }
 
 func (s *scanner) topicProgress(t *TopicProgress) {
-	for key := range s.object {
+	for key, n := s.field(nil, 0); key != nil; key, n = s.field(nil, n) {
 		switch string(key) {
 		case "Topic":
 			t.Topic = s.interned(&s.topic, false)
@@ -121,20 +125,21 @@ func (s *scanner) topicProgress(t *TopicProgress) {
 		case "OffsetList":
 			t.Offsets = list(s, &s.offsets, false)
 		default:
-			s.unknown(key, s.topics.fields)
+			s.unknown(key, &s.topics.fields)
 		}
 	}
 }
 
 func (s *scanner) consumerOffsets(o *ConsumerOffsets) {
-	for key := range s.object {
+	o.blank()
+	for key, n := s.field(s.offsets.gaps, 0); key != nil; key, n = s.field(s.offsets.gaps, n) {
 		switch string(key) {
 		case "Partition":
-			o.Partition = s.integer32()
+			o.Partition = s.partition()
 		case "ConsumerOffset":
-			o.ConsumerOffset = s.integer()
+			o.ConsumerOffset = s.offset()
 		case "BrokerOffset":
-			o.BrokerOffset = s.integer()
+			o.BrokerOffset = s.offset()
 		case "LastTimestamp":
 			o.LastTimestamp = s.integer()
 		case "MemberId":
@@ -144,13 +149,13 @@ func (s *scanner) consumerOffsets(o *ConsumerOffsets) {
 		case "ClientIp":
 			o.ClientIP = s.interned(&s.clientIP, true)
 		default:
-			s.unknown(key, s.offsets.fields)
+			s.unknown(key, &s.offsets.fields)
 		}
 	}
 }
 
 func (s *scanner) rebalance(r *Rebalance) {
-	for key := range s.object {
+	for key, n := s.field(nil, 0); key != nil; key, n = s.field(nil, n) {
 		switch string(key) {
 		case "Generation":
 			r.Generation = s.integer()
@@ -165,17 +170,14 @@ func (s *scanner) rebalance(r *Rebalance) {
 		case "Reason":
 			r.Reason = s.interned(&s.other, false)
 		default:
-			s.unknown(key, s.rebalances.fields)
+			s.unknown(key, &s.rebalances.fields)
 		}
 	}
 }
 
 func (s *scanner) topicStatus() (r TopicStatus) {
-	if s.null() {
-		return r
-	}
-	t, fields := &r.TopicStatus, fieldsOf(reflect.TypeOf(r.TopicStatus))
-	for key := range s.object {
+	t, names := &r.TopicStatus, fieldsOf(reflect.TypeOf(r.TopicStatus))
+	for key, n := s.field(nil, 0); key != nil; key, n = s.field(nil, n) {
 		switch string(key) {
 		case "TotalCount":
 			t.TotalCount = s.integer()
@@ -184,27 +186,28 @@ func (s *scanner) topicStatus() (r TopicStatus) {
 		case "OffsetTable":
 			t.Offsets = list(s, &s.table, false)
 		default:
-			s.unknown(key, fields)
+			s.unknown(key, &fields{names: names})
 		}
 	}
 	return r
 }
 
 func (s *scanner) topicOffsets(o *TopicOffsets) {
-	for key := range s.object {
+	o.blank()
+	for key, n := s.field(s.table.gaps, 0); key != nil; key, n = s.field(s.table.gaps, n) {
 		switch string(key) {
 		case "Partition":
-			o.Partition = s.integer32()
+			o.Partition = s.partition()
 		case "Topic":
 			o.Topic = s.interned(&s.topic, false)
 		case "MinOffset":
-			o.MinOffset = s.integer()
+			o.MinOffset = s.offset()
 		case "MaxOffset":
-			o.MaxOffset = s.integer()
+			o.MaxOffset = s.offset()
 		case "LastUpdateTimestamp":
 			o.LastUpdateTimestamp = s.integer()
 		default:
-			s.unknown(key, s.table.fields)
+			s.unknown(key, &s.table.fields)
 		}
 	}
 }
@@ -212,13 +215,21 @@ func (s *scanner) topicOffsets(o *TopicOffsets) {
 // elements are the elements of all lists of one type in a reply. The lists
 // share arrays, so that there are few of them.
 type elements[T any] struct {
-	fields []string // their wire names
+	fields fields
 	scan   func(*scanner, *T)
-	free   []T // what is left of the last array, of length 0
+	free   []T   // what is left of the last array, of length 0
+	gaps   []gap // nil: objects of this kind are few
 }
 
 func elementsOf[T any](scan func(*scanner, *T)) elements[T] {
-	return elements[T]{fields: fieldsOf(reflect.TypeFor[T]()), scan: scan}
+	return elements[T]{fields: fields{names: fieldsOf(reflect.TypeFor[T]())}, scan: scan}
+}
+
+// fields are the wire names of an object's fields, and the last key that was
+// found to be none of them.
+type fields struct {
+	names    []string
+	stranger []byte
 }
 
 // list scans a bare list, one in a wrapper, a single object or null. An object
@@ -232,14 +243,14 @@ func list[T any](s *scanner, of *elements[T], wrapped bool) []T {
 	if !s.more(true, '}') {
 		return nil
 	}
-	key := s.key()
-	if slices.Contains(of.fields, string(key)) {
+	key := s.name()
+	if slices.Contains(of.fields.names, string(key)) {
 		s.i = start
 		one := make([]T, 1)
 		of.scan(s, &one[0])
 		return one
 	}
-	if wrapped || !foreign(key, of.fields) {
+	if wrapped || !foreign(key, of.fields.names) {
 		s.fail()
 		return nil
 	}
@@ -263,13 +274,12 @@ func array[T any](s *scanner, of *elements[T]) []T {
 	s.i++
 	l := of.free
 	for first := true; s.more(first, ']'); first = false {
-		if len(l) == cap(l) {
-			l = slices.Grow(l, s.expect(len(l), s.i-start))
+		n := len(l)
+		if n == cap(l) {
+			l = append(make([]T, 0, n+s.expect(n, s.i-start)), l...)
 		}
-		l = append(l, *new(T))
-		if !s.null() {
-			of.scan(s, &l[len(l)-1])
-		}
+		l = l[:n+1]
+		of.scan(s, &l[n])
 	}
 	if len(l) == 0 {
 		return []T{}
@@ -287,18 +297,47 @@ func (s *scanner) expect(n, size int) int {
 	return 1 + min(rest/short, max(n, rest*n/size))
 }
 
-// object calls field with every key of an object, to scan the value.
-func (s *scanner) object(field func(key []byte) bool) {
-	if s.peek() != '{' {
-		s.fail()
-		return
+// gap is what stands between two values of an object, from the comma to the
+// colon.
+type gap struct {
+	text []byte
+	key  []byte // nil where the object ends
+}
+
+// field goes to the n-th value of an object and returns its key, nil past the
+// last one, and n+1. In objects of one kind, what stands before a value is
+// likely to be what stood there in the object before: gaps. Null is an object
+// without values.
+func (s *scanner) field(gaps []gap, n int) (key []byte, next int) {
+	if n >= len(gaps) {
+		return s.nextKey(n), n + 1
 	}
-	s.i++
-	for first := true; s.more(first, '}'); first = false {
-		if key := s.key(); s.failed || !field(key) {
-			return
+	g := &gaps[n]
+	if rest := s.b[s.i:]; len(g.text) > 0 && bytes.HasPrefix(rest, g.text) {
+		s.i += len(g.text)
+		return g.key, n + 1
+	}
+	from := s.i
+	key = s.nextKey(n)
+	*g = gap{s.b[min(from, s.i):s.i], key}
+	return key, n + 1
+}
+
+func (s *scanner) nextKey(n int) []byte {
+	if n == 0 {
+		if s.null() {
+			return nil
 		}
+		if s.peek() != '{' {
+			s.fail()
+			return nil
+		}
+		s.i++
 	}
+	if s.more(n == 0, '}') {
+		return s.name()
+	}
+	return nil
 }
 
 // more reports whether another element follows, and goes past the comma
@@ -318,9 +357,9 @@ func (s *scanner) more(first bool, end byte) bool {
 	return false
 }
 
-// key scans a key and the colon. No field's name has an escape, so a key that
-// has one may be returned as it is, or cut short.
-func (s *scanner) key() []byte {
+// name scans a key and the colon. No field's name has an escape, so a key that
+// has one may be returned as it is, or cut short. It returns nil when it fails.
+func (s *scanner) name() []byte {
 	if s.peek() == '"' {
 		rest := s.b[s.i+1:]
 		if n := bytes.IndexByte(rest, '"'); n >= 0 {
@@ -348,11 +387,14 @@ func (s *scanner) peek() byte {
 	return 0
 }
 
-// unknown skips the value of a key that is none of fields.
-func (s *scanner) unknown(key []byte, fields []string) {
-	if !foreign(key, fields) {
-		s.fail()
-		return
+// unknown skips the value of a key that is none of the fields.
+func (s *scanner) unknown(key []byte, f *fields) {
+	if !bytes.Equal(key, f.stranger) {
+		if !foreign(key, f.names) {
+			s.fail()
+			return
+		}
+		f.stranger = key
 	}
 	s.skip()
 }
@@ -454,6 +496,12 @@ func (s *scanner) quoted() (literal []byte, escaped bool) {
 // single scans a value that is neither an object nor an array, and converts it
 // as the general decoder does.
 func single[T any](s *scanner) (v T) {
+	s.scalar(reflect.ValueOf(&v).Elem())
+	return v
+}
+
+// scalar scans such a value into v, which stays as it is where nothing is said.
+func (s *scanner) scalar(v reflect.Value) {
 	var n any
 	switch s.peek() {
 	case '"':
@@ -469,10 +517,9 @@ func single[T any](s *scanner) (v T) {
 			n = json.Number(t)
 		}
 	}
-	if !s.failed && fit(reflect.ValueOf(&v).Elem(), n, "") != nil {
+	if !s.failed && fit(v, n, "") != nil {
 		s.fail()
 	}
-	return v
 }
 
 // text decodes what quoted returned.
@@ -501,8 +548,18 @@ func (s *scanner) integer() int64 {
 	return single[int64](s)
 }
 
-func (s *scanner) integer32() int32 {
-	v := s.integer()
+// offset scans an integer that is -1 where nothing is said.
+func (s *scanner) offset() int64 {
+	if v, ok := s.decimal(); ok {
+		return v
+	}
+	v := int64(-1)
+	s.scalar(reflect.ValueOf(&v).Elem())
+	return v
+}
+
+func (s *scanner) partition() int32 {
+	v := s.offset()
 	if v != int64(int32(v)) {
 		s.fail()
 	}
@@ -512,23 +569,49 @@ func (s *scanner) integer32() int32 {
 // decimal scans an integer of up to 18 digits, quoted or not. At anything else
 // it stays where it is and reports false.
 func (s *scanner) decimal() (v int64, ok bool) {
+	b, i := s.b, s.i
+	for len(b)-i >= 8 {
+		x := binary.LittleEndian.Uint64(b[i:]) - 0x3030303030303030
+		if (x|(x+0x7676767676767676))&0x8080808080808080 != 0 {
+			break
+		}
+		x = x*10 + x>>8
+		x = ((x&0xff000000ff)*(100+1_000_000<<32) + (x>>16&0xff000000ff)*(1+10_000<<32)) >> 32
+		v = v*1e8 + int64(x)
+		i += 8
+	}
+	for i < len(b) && b[i]-'0' <= 9 {
+		v = v*10 + int64(b[i]-'0')
+		i++
+	}
+	if n := i - s.i; 0 < n && n <= 18 && (n == 1 || b[s.i] != '0') && i < len(b) && (b[i] == ',' || b[i] == '}') {
+		s.i = i
+		return v, true
+	}
+	return s.otherDecimal()
+}
+
+// otherDecimal is decimal for numbers that are quoted, negative or between
+// blanks.
+func (s *scanner) otherDecimal() (v int64, ok bool) {
 	quoted := s.peek() == '"'
-	i := s.i
+	b, i := s.b, s.i
 	if quoted {
 		i++
 	}
-	negative := i < len(s.b) && s.b[i] == '-'
+	negative := i < len(b) && b[i] == '-'
 	if negative {
 		i++
 	}
 	start := i
-	for ; i < len(s.b) && s.b[i]-'0' <= 9; i++ {
-		v = v*10 + int64(s.b[i]-'0')
+	for i < len(b) && b[i]-'0' <= 9 {
+		v = v*10 + int64(b[i]-'0')
+		i++
 	}
-	if n := i - start; n == 0 || n > 18 || n > 1 && s.b[start] == '0' || i == len(s.b) {
+	if n := i - start; n == 0 || n > 18 || n > 1 && b[start] == '0' || i == len(b) {
 		return 0, false
 	}
-	switch s.b[i] {
+	switch b[i] {
 	case '"':
 		ok = quoted
 		i++
@@ -545,53 +628,74 @@ func (s *scanner) decimal() (v int64, ok bool) {
 	return v, true
 }
 
+// text is a string that was met, and the one that came after it in its field
+// the last time: a list goes round the members of a group.
+type text struct {
+	raw, value string // as it stands between its quotes, and what that means
+	next       *text
+}
+
 // interned scans a string that is likely to repeat; *last is the one before it
 // in that field. Those that are not kept for long can be packed.
-func (s *scanner) interned(last *string, packed bool) string {
+func (s *scanner) interned(last **text, packed bool) string {
 	if s.peek() != '"' {
 		return single[string](s)
 	}
+	rest := s.b[s.i+1:]
+	if before := *last; before != nil {
+		likely := before.next
+		if n := len(likely.raw); n < len(rest) && rest[n] == '"' && string(rest[:n]) == likely.raw {
+			s.i += n + 2
+			*last = likely
+			return likely.value
+		}
+	}
 	// This may cut a string short at an escaped quote, which is after an odd
 	// number of backslashes. No whole string ends like that.
-	rest := s.b[s.i+1:]
 	if n := bytes.IndexByte(rest, '"'); n >= 0 {
-		if string(rest[:n]) == *last {
+		if t, ok := s.strings[string(rest[:n])]; ok {
 			s.i += n + 2
-			return *last
-		}
-		if v, ok := s.strings[string(rest[:n])]; ok {
-			s.i += n + 2
-			if len(v) == n { // without escapes
-				*last = v
-			}
-			return v
+			return t.after(last)
 		}
 	}
 	return s.intern(last, packed)
 }
 
 // intern scans a string that did not occur before.
-func (s *scanner) intern(last *string, packed bool) string {
+func (s *scanner) intern(last **text, packed bool) string {
 	literal, escaped := s.quoted()
 	if s.failed {
 		return ""
 	}
-	raw := literal[1 : len(literal)-1]
-	var v string
+	if len(s.texts) == cap(s.texts) {
+		s.texts = make([]text, 0, max(8, 2*cap(s.texts)))
+	}
+	s.texts = append(s.texts, text{})
+	raw, t := literal[1:len(literal)-1], &s.texts[len(s.texts)-1]
+	t.next = t
 	if packed && !escaped && utf8.Valid(raw) {
-		v = s.pack(raw)
+		t.value = s.pack(raw)
 	} else {
-		v = s.text(literal, escaped)
+		t.value = s.text(literal, escaped)
+	}
+	t.raw = t.value
+	if escaped {
+		t.raw = string(raw)
 	}
 	if s.strings == nil {
-		s.strings = map[string]string{}
+		s.strings = make(map[string]*text, min(len(s.b)>>10, 64))
 	}
-	if escaped {
-		s.strings[string(raw)] = v
-		return v
+	s.strings[t.raw] = t
+	return t.after(last)
+}
+
+// after notes that t came after *last.
+func (t *text) after(last **text) string {
+	if before := *last; before != nil {
+		before.next = t
 	}
-	s.strings[v], *last = v, v
-	return v
+	*last = t
+	return t.value
 }
 
 // pack copies raw into a string that shares a block of memory with others, at

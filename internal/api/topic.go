@@ -57,7 +57,8 @@ type TopicStatus struct {
 }
 
 // TopicOffsets are the offsets of one partition: 48 bytes. MaxOffset is the log
-// end: the offset that the next message gets.
+// end: the offset that the next message gets. A number or an offset that was
+// not answered is -1, as 0 is one.
 type TopicOffsets struct {
 	Partition           int32  `json:"Partition"`
 	Topic               string `json:"Topic"`
@@ -65,6 +66,8 @@ type TopicOffsets struct {
 	MaxOffset           int64  `json:"MaxOffset"`
 	LastUpdateTimestamp int64  `json:"LastUpdateTimestamp"`
 }
+
+func (o *TopicOffsets) blank() { o.Partition, o.MinOffset, o.MaxOffset = -1, -1, -1 }
 
 // CreateTopic makes a topic; Status is 0 once it can be used. A name that was
 // deleted a moment ago is refused for some minutes. Remark is required here,

@@ -192,6 +192,66 @@ var (
 	versionForm = form{regexp.MustCompile(`^\d+(\.\d+)+$`), "must be a version such as 2.2.0"}
 )
 
+// exact refuses what encoding/json lets pass, and of which the service may make
+// something else: keys in another case, keys that come twice, and keys that are
+// missing although their zero means something.
+func exact(d *json.Decoder, into reflect.Type) error {
+	token, err := d.Token()
+	if err != nil {
+		return err
+	}
+	switch token {
+	case nil:
+		return errors.New("must not hold null")
+	case json.Delim('['):
+		for d.More() {
+			if err := exact(d, into.Elem()); err != nil {
+				return err
+			}
+		}
+	case json.Delim('{'):
+		if into.Kind() == reflect.Pointer {
+			into = into.Elem()
+		}
+		if err := exactObject(d, into); err != nil {
+			return err
+		}
+	default:
+		return nil
+	}
+	_, err = d.Token() // the end of it
+	return err
+}
+
+func exactObject(d *json.Decoder, into reflect.Type) error {
+	seen := map[string]bool{}
+	for d.More() {
+		token, err := d.Token()
+		if err != nil {
+			return err
+		}
+		key, _ := token.(string)
+		switch {
+		case seen[key]:
+			return fmt.Errorf("has the key %q twice", key)
+		case into.Kind() == reflect.Struct && !slices.Contains(fieldsOf(into), key):
+			return fmt.Errorf("has a key that is not known: %q%s", key, DidYouMean(key, fieldsOf(into)))
+		}
+		seen[key] = true
+		if err := exact(d, into); err != nil { // a single value: no object holds another
+			return err
+		}
+	}
+	if into.Kind() == reflect.Struct {
+		for f := range into.Fields() {
+			if key, options, _ := strings.Cut(f.Tag.Get("json"), ","); options != "omitempty" && !seen[key] {
+				return fmt.Errorf("lacks the key %q", key)
+			}
+		}
+	}
+	return nil
+}
+
 // decodeStrict decodes JSON that holds nothing but what into has a place for.
 func decodeStrict(text string, into any) error {
 	d := json.NewDecoder(strings.NewReader(text))
@@ -201,7 +261,7 @@ func decodeStrict(text string, into any) error {
 		if _, err := d.Token(); !errors.Is(err, io.EOF) {
 			return errors.New("must be one JSON value")
 		}
-		return nil
+		return exact(json.NewDecoder(strings.NewReader(text)), reflect.TypeOf(into).Elem())
 	}
 	if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 		return fmt.Errorf("has a key that is not known: %s", field)

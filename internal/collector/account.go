@@ -32,6 +32,8 @@ type account struct {
 	queues     map[queueKey]*queue
 	complaints map[complaintKey]*complaint
 	marked     map[mark]struct{} // what has to be rendered
+	rows       rowReader         // room for reading histories
+	asked      []sought          // and for what is looked for in them
 	allotted   time.Time         // when it was last decided how finely instances are shown
 	unallotted bool              // and there is one for which it was not
 	ready      chan struct{}
@@ -66,7 +68,8 @@ type topic struct {
 	shown    int
 	missing  int
 	samples  [2]offsetSample // the last two of all partitions, newer first
-	consumed time.Time       // when a group's progress last told the log ends
+	history  history
+	consumed time.Time // when a group's progress last told the log ends
 }
 
 type group struct {

@@ -175,12 +175,14 @@ func (a *account) takeOverInstance(r *region, old *instance) {
 	a.resume(i.topicList, old.topicList)
 	a.resume(i.groupList, old.groupList)
 	for name, t := range old.topics {
-		if a.config.Topics.Match(name) {
-			n := *t
-			n.status = a.add(&object{source: a.sources[sourceTopicStatus], region: view.RegionID, instance: view.ID, name: name}, now)
-			i.topics[name] = &n
-			a.resume(n.status, t.status)
+		if !a.config.Topics.Match(name) {
+			continue
 		}
+		n := *t
+		n.history = t.history.share()
+		n.status = a.add(&object{source: a.sources[sourceTopicStatus], region: view.RegionID, instance: view.ID, name: name}, now)
+		i.topics[name] = &n
+		a.resume(n.status, t.status)
 	}
 	for name, g := range old.groups {
 		if !a.config.ConsumerGroups.Match(name) {

@@ -65,6 +65,12 @@ type Config struct {
 	// HideLastTimestamp spares the cloud the look-up of the time of the last
 	// consumed message. Lag in seconds then comes from history alone.
 	HideLastTimestamp bool `yaml:"hide_last_timestamp"`
+	// History is how many log ends are remembered, for lag in seconds.
+	History HistoryConfig `yaml:"history"`
+	// Status is from when on a consumer group counts as ill.
+	Status StatusConfig `yaml:"status"`
+	// StateInterval is how often what is known is written to the storage.
+	StateInterval model.Duration `yaml:"state_interval"`
 }
 
 // Source is the cadence of one source.
@@ -77,7 +83,7 @@ type Source struct {
 
 // DefaultConfig returns what holds where the configuration says nothing.
 func DefaultConfig() Config {
-	c := Config{Sources: map[string]Source{}}
+	c := Config{Sources: map[string]Source{}, History: defaultHistory(), Status: defaultStatus(), StateInterval: model.Duration(time.Minute)}
 	for _, s := range sources() {
 		c.Sources[s.name] = Source{Interval: model.Duration(s.interval), TTL: model.Duration(s.ttl)}
 	}
@@ -270,5 +276,10 @@ func (c Config) Validate() error {
 		}
 		seen[TagLabel(key)] = key
 	}
+	if d := time.Duration(c.StateInterval); d < minInterval || d > time.Hour {
+		bad("state_interval", "%s is not between 1s and 1h", c.StateInterval)
+	}
+	c.History.validate(bad)
+	c.Status.validate(bad)
 	return errors.Join(errs...)
 }

@@ -2,13 +2,38 @@ package collector
 
 import (
 	"context"
+	"time"
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
 )
 
-// ObserveForTest makes the record of a poll as mergeProgress does.
-func ObserveForTest(prev *GroupPartition, before api.Times, committed, newest, lastConsumed int64, at api.Times) GroupPartition {
-	return observe(prev, pollOf(before), 0, committed, newest, lastConsumed, pollOf(at))
+// Watch is a group of one topic that is fed polls, as mergeProgress does.
+type Watch struct {
+	Config Config
+	Group  GroupProgress
+	Topic  Topic
+
+	account account
+	topic   topic
+}
+
+// NewWatch returns a group that was not polled yet.
+func NewWatch() *Watch { return &Watch{Config: DefaultConfig()} }
+
+// Poll takes an answer of GetConsumerProgress.
+func (w *Watch) Poll(r api.ConsumerProgress, at api.Times) *GroupProgress {
+	w.account.config = w.Config
+	w.topic.view = &w.Topic
+	name := r.Progress.Topics[0].Topic
+	i := &instance{view: &Instance{}, topics: map[string]*topic{name: &w.topic}, groups: map[string]*group{}}
+	w.topic.status = &object{index: -1}
+	w.account.marked = map[mark]struct{}{}
+	g := &group{view: &ConsumerGroup{Progress: Section[GroupProgress]{w.Group, time.Time{}}}}
+	i.groups["g"] = g
+	w.account.regions = map[string]*region{"": {instances: map[string]*instance{"": i}}}
+	w.account.mergeProgress(&object{name: "g"}, r, at)
+	w.Group, w.Topic = g.view.Progress.Data, *w.topic.view
+	return &w.Group
 }
 
 // MethodName is the value of the method label; "" for none.
@@ -27,3 +52,6 @@ func (c *Collector) ReadProgressForTest(ctx context.Context, region, instance, g
 	a.publish()
 	return err
 }
+
+// RuleName is the rule that gave a group its status.
+func RuleName(g *GroupProgress) string { return ruleNames[g.rule].name }

@@ -1,6 +1,10 @@
 package collector
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/alikafka-exporter/alikafka-exporter/internal/exposition"
+)
 
 // gathered shows the current snapshot as constant metrics. It is the only
 // part of the package that knows client_golang's shape of a sample.
@@ -16,8 +20,9 @@ func (gathered) Describe(chan<- *prometheus.Desc) {}
 // Collect implements prometheus.Collector.
 func (e gathered) Collect(ch chan<- prometheus.Metric) {
 	var desc *prometheus.Desc
+	var valueType prometheus.ValueType
 	v := newView(e.c.Snapshot(), e.c.config, e.instance, func(value float64, labels []string) {
-		m, err := prometheus.NewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+		m, err := prometheus.NewConstMetric(desc, valueType, value, labels...)
 		if err != nil {
 			m = prometheus.NewInvalidMetric(desc, err)
 		}
@@ -25,7 +30,10 @@ func (e gathered) Collect(ch chan<- prometheus.Metric) {
 	})
 	for _, row := range e.c.families {
 		f := row.family()
-		desc = prometheus.NewDesc(f.Name, f.Help, f.Labels, nil)
+		desc, valueType = prometheus.NewDesc(f.Name, f.Help, f.Labels, nil), prometheus.GaugeValue
+		if f.Type() == exposition.Counter {
+			valueType = prometheus.CounterValue
+		}
 		row.samples(v)
 	}
 }

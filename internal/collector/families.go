@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/exposition"
 )
 
 // The metric families, each in one row. An entity declares its identity labels
@@ -74,6 +75,14 @@ type Family struct {
 	Name   string
 	Help   string
 	Labels []string
+}
+
+// Type is that of a counter for names that end in _total, else of a gauge.
+func (f Family) Type() exposition.Type {
+	if strings.HasSuffix(f.Name, "_total") {
+		return exposition.Counter
+	}
+	return exposition.Gauge
 }
 
 // Families returns all families that a configuration can show, sorted by

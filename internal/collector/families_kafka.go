@@ -150,6 +150,30 @@ var groupEntity = entity[groupView]{
 		})
 	},
 	families: []family[groupView]{
+		{
+			"alikafka_consumer_group_status",
+			[]string{"status"},
+			"How the group is doing by its worst partition; 1 for the status it is in. /api/v1/explain says why.",
+			func(g groupView, show emit) {
+				now := StatusUnknown
+				if g.fresh() {
+					now = g.Progress.Data.Status
+				}
+				for s, name := range groupStatuses {
+					show(boolean(GroupStatus(s) == now), name)
+				}
+			},
+		},
+		{"alikafka_consumer_group_rebalances_total", nil, "Rebalances of the group since it is watched. Absent where the service does not tell.", func(g groupView, show emit) {
+			if g.fresh() && g.Progress.Data.RebalancesKnown {
+				show(float64(g.Progress.Data.RebalancesSeen))
+			}
+		}},
+		{"alikafka_consumer_group_last_rebalance_timestamp_seconds", nil, "When the last rebalance of the group took place. Absent when none is known.", func(g groupView, show emit) {
+			if g.fresh() && len(g.Progress.Data.Rebalances) > 0 {
+				showTime(show, g.Progress.Data.Rebalances[0].LastRebalanceTimestamp)
+			}
+		}},
 		{"alikafka_consumer_group_members", nil, "Members that own a partition. Absent where the service does not tell.", func(g groupView, show emit) {
 			if g.fresh() && g.Progress.Data.MembersKnown {
 				show(float64(g.Progress.Data.Members))
@@ -250,7 +274,7 @@ var groupTopicEntity = entity[groupTopicView]{
 		{
 			"alikafka_consumer_group_topic_lag_seconds_method",
 			[]string{"method"},
-			"How the seconds of lag came about: 1 for the method in use. at_most is an upper bound, at_least a lower one.",
+			"How the seconds of lag came about: 1 for the method in use. history is exact to the distance of two samples, at_most is an upper bound, at_least a lower one.",
 			func(t groupTopicView, show emit) {
 				for m, name := range lagMethods {
 					if name != "" {
@@ -264,6 +288,24 @@ var groupTopicEntity = entity[groupTopicView]{
 			func(t groupTopicView, show emit) {
 				if t.Consumed.Known {
 					show(t.Consumed.PerSecond)
+				}
+			},
+		},
+		{
+			"alikafka_consumer_group_topic_retention_margin_messages", nil,
+			"Committed less oldest offset, of the partition with the least: how many messages are left until unconsumed ones are deleted. Below 0, that many are lost.",
+			func(t groupTopicView, show emit) {
+				if t.Retention.Known {
+					show(float64(t.Retention.Margin))
+				}
+			},
+		},
+		{
+			"alikafka_consumer_group_topic_messages_lost_total", nil,
+			"Messages that were deleted before the group had consumed them, since it is watched; at least so many.",
+			func(t groupTopicView, show emit) {
+				if t.Retention.Known {
+					show(float64(t.Retention.Lost))
 				}
 			},
 		},

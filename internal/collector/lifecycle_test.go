@@ -171,8 +171,8 @@ func TestEveryEditionAndShapeOfTheServiceGivesTheSamePage(t *testing.T) {
 			e := start(t, defaults("cn-hangzhou"), inOrder(newCloud(t, o)))
 			e.run(t, 20*time.Second)
 			f := gather(t, e.Families(""))
-			for _, name := range []string{ // what the older edition does not tell: members, and the action GetQuotaTip
-				"alikafka_consumer_group_members", "alikafka_instance_partitions_limit", "alikafka_instance_consumer_groups_limit",
+			for _, name := range []string{ // what the older edition does not tell: members, rebalances, and the action GetQuotaTip
+				"alikafka_consumer_group_members", "alikafka_consumer_group_rebalances_total", "alikafka_instance_partitions_limit", "alikafka_instance_consumer_groups_limit",
 				"alikafka_source_last_success_timestamp_seconds",
 			} {
 				delete(f, name)

@@ -175,6 +175,9 @@ func (a *account) mergeTopics(o *object, list []api.Topic) {
 			t.status = a.add(&object{source: a.sources[sourceTopicStatus], region: o.region, instance: o.instance, name: info.Topic}, now)
 		}
 		t.missing = 0
+		if was := t.view.Info.Data.CreateTime; was != 0 && was != info.CreateTime {
+			t.history = history{} // another topic of that name
+		}
 		v := *t.view
 		v.Info = Section[api.Topic]{info, now}
 		t.view = &v
@@ -270,7 +273,7 @@ func (a *account) mergeTopicStatus(o *object, r api.TopicStatus, times api.Times
 	offsets := TopicOffsets{LastMessage: r.TopicStatus.LastTimeStamp}
 	ends := make([]LogEnd, 0, len(r.TopicStatus.Offsets))
 	for _, p := range r.TopicStatus.Offsets {
-		if p.MaxOffset < 0 || p.MinOffset < 0 {
+		if p.Partition < 0 || p.MaxOffset < 0 || p.MinOffset < 0 {
 			continue
 		}
 		offsets.Partitions = append(offsets.Partitions, PartitionOffsets{p.Partition, p.MinOffset, p.MaxOffset})
@@ -280,7 +283,7 @@ func (a *account) mergeTopicStatus(o *object, r api.TopicStatus, times api.Times
 	v := *t.view
 	v.Status = Section[TopicOffsets]{offsets, times.Answered}
 	t.view = &v
-	t.sample(ends, true, times.Sent)
+	a.sample(t, ends, true, times)
 	i.dirty = true
 	a.mark(o.region, o.instance, kindTopic, o.name)
 }
@@ -295,7 +298,11 @@ func (a *account) mergeProgress(o *object, r api.ConsumerProgress, times api.Tim
 		return
 	}
 	g, now := i.groups[o.name], times.Answered
+	prev := &g.view.Progress.Data
 	next := GroupProgress{MembersKnown: r.Progress.State != nil, at: pollOf(times)}
+	if r.Progress.State != nil {
+		next.State = *r.Progress.State
+	}
 	owners := owners{}
 	for _, tp := range r.Progress.Topics {
 		if !a.config.Topics.Match(tp.Topic) {
@@ -304,15 +311,18 @@ func (a *account) mergeProgress(o *object, r api.ConsumerProgress, times api.Tim
 			}
 			continue
 		}
-		next.Topics = append(next.Topics, next.topicOf(tp, &g.view.Progress.Data, owners))
-		if t := i.topics[tp.Topic]; t != nil {
-			a.takeLogEnds(t, tp, times.Sent)
+		t := i.topics[tp.Topic]
+		if t != nil {
+			a.takeLogEnds(t, tp, times)
 			a.mark(o.region, o.instance, kindTopic, tp.Topic)
 		}
+		next.Topics = append(next.Topics, a.topicOf(&next, prev, tp, t, owners))
 	}
 	next.Topics = sorted(next.Topics, func(t GroupTopic) string { return t.Topic })
 	next.Owners, next.Members = owners.list()
 	next.MembersKnown = next.MembersKnown || next.Members > 0
+	next.takeRebalances(r.Progress.Rebalances, prev)
+	next.judge(prev, &a.config.Status)
 	v := *g.view
 	v.Progress = Section[GroupProgress]{next, now}
 	g.view = &v
@@ -323,14 +333,15 @@ func (a *account) mergeProgress(o *object, r api.ConsumerProgress, times api.Tim
 // takeLogEnds uses the newest offsets in a group's progress, which spares
 // GetTopicStatus on its topics. They count as the topic's only when all of
 // its partitions are there.
-func (a *account) takeLogEnds(t *topic, tp api.TopicProgress, sent time.Time) {
+func (a *account) takeLogEnds(t *topic, tp api.TopicProgress, times api.Times) {
+	sent := times.Sent
 	ends := make([]LogEnd, 0, len(tp.Offsets))
 	for _, p := range tp.Offsets {
-		if p.BrokerOffset >= 0 {
+		if p.Partition >= 0 && p.BrokerOffset >= 0 {
 			ends = append(ends, LogEnd{p.Partition, p.BrokerOffset, sent})
 		}
 	}
-	t.sample(ends, false, sent)
+	a.sample(t, ends, false, times)
 	if int64(len(ends)) < t.view.Info.Data.PartitionNum {
 		return
 	}
@@ -376,33 +387,52 @@ func (o owners) list() ([]Owner, int) {
 }
 
 // topic returns the progress on the topic of that name, nil for none.
-func (p *GroupProgress) topic(name string) *GroupTopic {
-	i, ok := slices.BinarySearchFunc(p.Topics, name, func(t GroupTopic, name string) int { return cmp.Compare(t.Topic, name) })
+func (g *GroupProgress) topic(name string) *GroupTopic {
+	i, ok := slices.BinarySearchFunc(g.Topics, name, func(t GroupTopic, name string) int { return cmp.Compare(t.Topic, name) })
 	if !ok {
 		return nil
 	}
-	return &p.Topics[i]
+	return &g.Topics[i]
 }
 
 // topicOf makes the record of a topic in the poll p, which comes after prev.
-func (p *GroupProgress) topicOf(tp api.TopicProgress, prev *GroupProgress, owners owners) GroupTopic {
+// listed is the topic; nil while it has not been listed. Called with a.mu held.
+func (a *account) topicOf(p, prev *GroupProgress, tp api.TopicProgress, listed *topic, owners owners) GroupTopic {
 	t := GroupTopic{Topic: tp.Topic, Partitions: make([]GroupPartition, 0, len(tp.Offsets))}
 	old := prev.topic(tp.Topic)
+	a.asked = a.asked[:0]
 	consumed, common, backwards := int64(0), false, false
 	for _, o := range tp.Offsets {
+		if o.Partition < 0 {
+			continue
+		}
 		var before *GroupPartition
 		if old != nil {
 			before = old.partition(o.Partition)
 		}
-		next := observe(before, prev.at, o.Partition, o.ConsumerOffset, o.BrokerOffset, o.LastTimestamp, p.at)
+		next, message, asks := observe(before, prev.at, o.Partition, o.ConsumerOffset, o.BrokerOffset, p.at)
 		next.Owner = owners.index(o)
+		if asks {
+			message.index, message.lastConsumed = len(t.Partitions), o.LastTimestamp
+			a.asked = append(a.asked, message)
+		}
 		if before != nil && before.committed() && next.committed() {
 			common, backwards = true, backwards || next.Committed < before.Committed
 			consumed += next.Committed - before.Committed
 		}
 		t.Partitions = append(t.Partitions, next)
 	}
+	if listed != nil {
+		listed.history.locate(a.asked, &a.rows)
+	}
+	for i := range a.asked {
+		m := &a.asked[i]
+		t.Partitions[m.index].measure(m, p.at)
+	}
 	t.Partitions = sorted(t.Partitions, func(p GroupPartition) int32 { return p.Partition })
+	if listed != nil {
+		t.takeRetention(old, listed.view.Status.Data.Partitions)
+	}
 	if elapsed := p.at.answered - prev.at.answered; common && !backwards && elapsed > 0 {
 		t.Consumed = Rate{PerSecond: 1000 * float64(consumed) / float64(elapsed), At: time.UnixMilli(p.at.answered), Known: true}
 	}
@@ -410,11 +440,81 @@ func (p *GroupProgress) topicOf(tp api.TopicProgress, prev *GroupProgress, owner
 }
 
 func (t *GroupTopic) partition(n int32) *GroupPartition {
+	if n >= 0 && int(n) < len(t.Partitions) && t.Partitions[n].Partition == n {
+		return &t.Partitions[n]
+	}
 	i, ok := slices.BinarySearchFunc(t.Partitions, n, func(p GroupPartition, n int32) int { return cmp.Compare(p.Partition, n) })
 	if !ok {
 		return nil
 	}
 	return &t.Partitions[i]
+}
+
+// takeRetention compares committed offsets with the oldest ones, those of the
+// last answer of GetTopicStatus. old is the record of the poll before; nil for
+// none. What was deleted at a committed offset since then is lost; what the
+// group skipped by itself meanwhile may have been consumed, and is not counted.
+func (t *GroupTopic) takeRetention(old *GroupTopic, oldest []PartitionOffsets) {
+	t.oldest = oldest
+	var before []PartitionOffsets
+	if old != nil {
+		t.Retention.Lost, before = old.Retention.Lost, old.oldest
+	}
+	for i := range t.Partitions {
+		p := &t.Partitions[i]
+		now, ok := oldestOf(oldest, p.Partition)
+		if !ok || !p.committed() {
+			continue
+		}
+		if margin := p.Committed - now; !t.Retention.Known || margin < t.Retention.Margin {
+			t.Retention.Margin, t.Retention.Known = margin, true
+		}
+		if then, ok := oldestOf(before, p.Partition); ok {
+			t.Retention.Lost += max(0, now-max(p.Committed, then))
+		}
+	}
+}
+
+func oldestOf(partitions []PartitionOffsets, n int32) (int64, bool) {
+	if n >= 0 && int(n) < len(partitions) && partitions[n].Partition == n {
+		return partitions[n].Oldest, true
+	}
+	i, ok := slices.BinarySearchFunc(partitions, n, func(p PartitionOffsets, n int32) int { return cmp.Compare(p.Partition, n) })
+	if !ok {
+		return 0, false
+	}
+	return partitions[i].Oldest, true
+}
+
+// takeRebalances counts what happened since the poll before: by the number of
+// the generation, since the list is short; by time where numbers start anew.
+func (g *GroupProgress) takeRebalances(list []api.Rebalance, prev *GroupProgress) {
+	for i := range list {
+		// Documented in milliseconds, sampled in seconds.
+		if t := &list[i].LastRebalanceTimestamp; *t > 0 && *t < 1e11 {
+			*t *= 1000
+		}
+	}
+	slices.SortStableFunc(list, func(x, y api.Rebalance) int { return cmp.Compare(y.LastRebalanceTimestamp, x.LastRebalanceTimestamp) })
+	g.Rebalances, g.RebalancesSeen = list, prev.RebalancesSeen
+	g.RebalancesKnown = prev.RebalancesKnown || g.State != "" || len(list) > 0
+	if !prev.RebalancesKnown || len(list) == 0 {
+		return
+	}
+	var last api.Rebalance
+	if len(prev.Rebalances) > 0 {
+		last = prev.Rebalances[0]
+	}
+	more := int64(0)
+	for _, r := range list {
+		if r.LastRebalanceTimestamp > last.LastRebalanceTimestamp {
+			more++
+		}
+	}
+	if n := list[0].Generation - last.Generation; last.Generation > 0 && n > more {
+		more = n
+	}
+	g.RebalancesSeen += more
 }
 
 // offsetSample is the sum of all log ends of a topic at one moment.
@@ -430,8 +530,10 @@ const minRateWindow = 5 * time.Second
 
 // sample takes log ends of one moment: of all partitions that the topic has,
 // if complete, or of those that a group consumes.
-func (t *topic) sample(ends []LogEnd, complete bool, at time.Time) {
+func (a *account) sample(t *topic, ends []LogEnd, complete bool, times api.Times) {
+	at := times.Sent
 	ends = sorted(ends, func(e LogEnd) int32 { return e.Partition })
+	t.history.add(ends, pollOf(times), &a.config.History)
 	v := *t.view
 	merged, anew := mergeLogEnds(v.Newest, ends, complete)
 	v.Newest = merged

@@ -44,7 +44,7 @@ func lines(families map[string]*dto.MetricFamily) []string {
 				labels = append(labels, fmt.Sprintf("%s=%q", l.GetName(), l.GetValue()))
 			}
 			slices.Sort(labels)
-			out = append(out, fmt.Sprintf("%s%v %v", name, labels, m.GetGauge().GetValue()))
+			out = append(out, fmt.Sprintf("%s%v %v", name, labels, m.GetGauge().GetValue()+m.GetCounter().GetValue()))
 		}
 	}
 	slices.Sort(out)

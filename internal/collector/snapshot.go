@@ -121,10 +121,19 @@ func (g *ConsumerGroup) Name() string { return g.Info.Data.ConsumerID }
 type GroupProgress struct {
 	Members      int
 	MembersKnown bool    // older editions of the service do not tell
+	State        string  // as the service calls it; "" where it does not tell
 	Owners       []Owner // of partitions, see GroupPartition
 	Topics       []GroupTopic
+	Status       GroupStatus // at the time of the answer
+	Since        int64       // the first of the polls in a row that gave this status, Unix ms
 
-	at poll
+	Rebalances      []api.Rebalance // the last few, latest first
+	RebalancesSeen  int64           // since the group is watched
+	RebalancesKnown bool            // older editions of the service do not tell
+
+	rule  rule
+	at    poll
+	polls []int64 // of the last samples of lag, see lateness; Unix ms
 }
 
 // Owner is a member of a group that owns a partition: its client id, address
@@ -136,6 +145,20 @@ type GroupTopic struct {
 	Topic      string
 	Consumed   Rate
 	Partitions []GroupPartition
+	Status     GroupStatus
+	Retention  Retention
+
+	rule   rule
+	late   []lateness         // by partition
+	oldest []PartitionOffsets // that Retention comes from
+}
+
+// Retention is how close a group is to losing messages of a topic because they
+// are deleted before it has consumed them.
+type Retention struct {
+	Margin int64 // committed less oldest offset, of the partition with the least; below 0 for lost messages
+	Lost   int64 // messages that were deleted at the committed offset since the group is watched
+	Known  bool  // the oldest offset of a partition with a commit is known
 }
 
 // SourceState sums a source of a region up.

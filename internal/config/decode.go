@@ -237,8 +237,8 @@ func (d *decoder) structure(path string, line int, n *yaml.Node, v reflect.Value
 // structs. It reports whether there are secrets among them.
 func keys(v reflect.Value, fields map[string]reflect.Value) (secrets bool) {
 	for i := range v.NumField() {
-		switch name := v.Type().Field(i).Tag.Get("yaml"); {
-		case name == ",inline":
+		switch name := v.Type().Field(i).Tag.Get("yaml"); name {
+		case ",inline":
 			secrets = keys(v.Field(i), fields) || secrets
 		default:
 			fields[name] = v.Field(i)
@@ -298,7 +298,7 @@ func (d *decoder) list(path string, line int, n *yaml.Node, v reflect.Value) {
 		case *collector.AccountConfig:
 			*e = collector.DefaultAccountConfig()
 		case *admin.Runbook:
-			e.SetDefaults()
+			*e = admin.DefaultRunbook()
 		}
 		sub := fmt.Sprintf("%s[%d]", path, i)
 		d.lines[sub] = item.Line

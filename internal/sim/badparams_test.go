@@ -41,6 +41,12 @@ func TestBadValues(t *testing.T) {
 		{"CreatePostPayOrder", []string{"DeployType", "6"}, "InvalidParameter"},
 		{"CreatePostPayOrder", []string{"DeployType", "4"}, "MissingParameter"}, // EipMax
 		{"CreatePostPayOrder", []string{"IoMaxSpec", "-"}, "MissingParameter"},
+		{"CreatePostPayOrder", []string{"DiskType", "-"}, "MissingParameter"},
+		{"CreatePostPayOrder", []string{"DiskSize", "-"}, "MissingParameter"},
+		{"CreatePostPayOrder", []string{"TopicQuota", "-"}, "MissingParameter"},
+		{"CreatePrePayOrder", []string{"DiskType", "-"}, "MissingParameter"},
+		{"CreatePrePayOrder", []string{"DeployType", "-"}, "MissingParameter"},
+		{"CreatePrePayOrder", []string{"DeployType", "-", "PaidType", "3"}, "InvalidParameter"},
 		{"CreatePostPayOrder", []string{"IoMaxSpec", "alikafka.hw.xlarge"}, "InvalidParameter"},
 		{"CreatePostPayOrder", []string{"SpecType", "premium"}, "InvalidParameter"},
 		{"CreatePostPayOrder", []string{"PaidType", "0"}, "InvalidParameter"},
@@ -64,6 +70,9 @@ func TestBadValues(t *testing.T) {
 		{"UpgradePostPayOrder", []string{"TopicQuota", "49"}, "BIZ.LIMIT.QUOTA.DOWN"},
 		{"UpgradePostPayOrder", []string{"IoMaxSpec", "alikafka.hw.1xlarge"}, "BIZ.LIMIT.QUOTA.DOWN"},
 		{"UpgradePostPayOrder", []string{"IoMaxSpec", "-"}, "MissingParameter"},
+		{"UpgradePostPayOrder", []string{"DiskSize", "-"}, "MissingParameter"},
+		{"UpgradePostPayOrder", []string{"TopicQuota", "-"}, "MissingParameter"},
+		{"UpgradePrePayOrder", []string{"TopicQuota", "-"}, "MissingParameter"},
 		{"UpgradePostPayOrder", []string{"SpecType", "normal"}, "BIZ.LIMIT.QUOTA.DOWN.1"},
 		{"UpgradePostPayOrder", []string{"EipMax", "4"}, "BIZ.LIMIT.QUOTA.DOWN"},
 		{"UpgradePostPayOrder", []string{"EipModel", "false"}, "BIZ.LIMIT.PUBNETWORK"},
@@ -151,6 +160,10 @@ func TestGoodValues(t *testing.T) {
 	}{
 		{"CreatePostPayInstance", []string{"PaidType", "3", "DiskSize", "-", "IoMaxSpec", "-", "ServerlessConfig", `{"ReservedPublishCapacity":60,"ReservedSubscribeCapacity":"50"}`}},
 		{"CreatePrePayOrder", []string{"PaidType", "4", "ConfluentConfig", `{"KafkaCU":4}`}},
+		{"CreatePrePayOrder", []string{"PaidType", "4", "TopicQuota", "-", "DiskType", "-", "DiskSize", "-", "DeployType", "-", "IoMax", "-", "EipMax", "-"}},
+		{"CreatePostPayOrder", []string{"PaidType", "3", "TopicQuota", "-", "DiskType", "-", "DiskSize", "-", "IoMaxSpec", "-"}},
+		{"CreatePostPayOrder", []string{"TopicQuota", "-", "PartitionNum", "100"}},
+		{"UpgradePostPayOrder", []string{"TopicQuota", "-", "PartitionNum", "1000"}},
 		{"CreatePrePayOrder", []string{"PaidType", "4", "ConfluentConfig.KafkaCU", "4"}}, // as older SDKs send it
 		{"CreatePrePayOrder", []string{"IoMaxSpec", "alikafka.hw.12xlarge"}},             // counts more than IoMax
 		{"CreateTopic", []string{"LocalTopic", "true", "CompactTopic", "true", "ReplicationFactor", "3", "MinInsyncReplicas", "2"}},

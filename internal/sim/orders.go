@@ -15,6 +15,10 @@ const (
 	confluent  = 4
 )
 
+// ordinary reports whether an instance has the sizes of 2022; serverless and
+// Confluent ones have sizes of their own.
+func (in *Instance) ordinary() bool { return in.PaidType != serverless && in.PaidType != confluent }
+
 // prepaid reports whether an instance is paid in advance.
 func (in *instance) prepaid() bool { return in.PaidType == prePaid || in.PaidType == confluent }
 
@@ -97,6 +101,10 @@ func (c *Call) ordered(paid int64) (Instance, *refusal) {
 		a.fail(invalid("RegionId"))
 	}
 	a.size(&in)
+	if in.ordinary() && strings.HasSuffix(c.Action, "Order") {
+		a.text("DiskType")
+		a.text("DeployType")
+	}
 	in.DiskType = a.integer("DiskType", 0, 1, 0)
 	in.DeployType = a.integer("DeployType", 4, 5, 5)
 	if in.DeployType == 4 && in.PaidType != confluent && in.EipMax == 0 {
@@ -264,6 +272,12 @@ func (c *Call) resize(prepaid bool, direction int64) *refusal {
 func (c *Call) resized(in *instance, direction int64) (func(Instance) Instance, *refusal) {
 	a := c.args()
 	const most = 1_000_000
+	if direction == up && in.ordinary() {
+		a.text("DiskSize")
+		if c.Param("PartitionNum") == "" {
+			a.text("TopicQuota")
+		}
+	}
 	to := in.Instance
 	to.DiskSize = a.integer("DiskSize", 1, most, in.DiskSize)
 	to.TopicLimit = a.integer("TopicQuota", 1, most, in.TopicLimit)
@@ -271,7 +285,7 @@ func (c *Call) resized(in *instance, direction int64) (func(Instance) Instance, 
 	to.EipMax = a.integer("EipMax", 0, most, in.EipMax)
 	if v := a.traffic(); v > 0 {
 		to.IoMax = v
-	} else if direction == up && in.PaidType != serverless && in.PaidType != confluent {
+	} else if direction == up && in.ordinary() {
 		a.fail(missing("IoMaxSpec"))
 	}
 	if c.Param("SpecType") != "" {

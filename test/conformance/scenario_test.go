@@ -441,6 +441,7 @@ func (s *session) sizes() {
 	if s.can("CreatePrePayInstance") {
 		s.buy("CreatePrePayInstance", order, want)
 	}
+	s.buy("CreatePrePayOrder", order, want)
 	maps.Copy(order, params{"DiskType": "0", "DiskSize": "800", "TopicQuota": "50"})
 	want.DiskSize, want.TopicLimit = 800, 50
 	s.buy("CreatePrePayOrder", order, want)
@@ -467,6 +468,7 @@ func (s *session) everyAction() {
 	for _, action := range s.sdk.actions() {
 		if p, ok := beyond[action]; ok && !slices.Contains(sim.Operations(), action) {
 			s.refuse(action, p, "InvalidApi.NotFound")
+			s.beyond[action] = true
 			continue
 		}
 		if !s.ran[action] {

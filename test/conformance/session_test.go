@@ -28,6 +28,7 @@ type report struct {
 	name                     string
 	known                    int             // actions that the SDK has
 	actions                  map[string]bool // that were driven
+	beyond                   map[string]bool // that the simulated cloud does not have
 	formats, methods         map[string]bool
 	schemes                  map[string]bool
 	calls, refusals, effects int
@@ -42,7 +43,7 @@ type report struct {
 
 func newReport(name string) *report {
 	r := &report{name: name}
-	for _, m := range []*map[string]bool{&r.actions, &r.formats, &r.methods, &r.schemes, &r.newer, &r.filled, &r.fields} {
+	for _, m := range []*map[string]bool{&r.actions, &r.beyond, &r.formats, &r.methods, &r.schemes, &r.newer, &r.filled, &r.fields} {
 		*m = make(map[string]bool)
 	}
 	return r
@@ -52,10 +53,18 @@ func sorted(m map[string]bool) string { return strings.Join(slices.Sorted(maps.K
 
 // print prints the report, whether or not tests are verbose.
 func (r *report) print() {
-	_, _ = fmt.Fprintf(os.Stdout, "%s: %d of %d actions; %d calls and %d refusals; formats %s; methods %s; signatures %s; "+
+	_, _ = fmt.Fprintf(os.Stdout, "%s: %d of %d actions%s; %d calls and %d refusals; formats %s; methods %s; signatures %s; "+
 		"compared: %d values with the answer, %d with the state, %d of the world after %d mutations; failures: %d\n",
-		r.name, len(r.actions), r.known, r.calls, r.refusals, sorted(r.formats), sorted(r.methods), sorted(r.schemes),
+		r.name, len(r.actions), r.known, r.without(), r.calls, r.refusals, sorted(r.formats), sorted(r.methods), sorted(r.schemes),
 		r.held, r.state, r.world, r.effects, r.failures)
+}
+
+// without tells which actions of the SDK the simulated cloud refuses.
+func (r *report) without() string {
+	if len(r.beyond) == 0 {
+		return ""
+	}
+	return " (refused as unknown: " + sorted(r.beyond) + ")"
 }
 
 // golden compares what only one side knows with the list in testdata.

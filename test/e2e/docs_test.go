@@ -51,6 +51,30 @@ func TestDocumentedFlagsExist(t *testing.T) {
 	}
 }
 
+func TestDocumentedScrapeConfigurationIsValid(t *testing.T) {
+	t.Parallel()
+	found := 0
+	for file, text := range documents(t) {
+		for _, block := range yamlBlock.FindAllStringSubmatch(text, -1) {
+			if !strings.HasPrefix(block[1], "scrape_configs:\n") {
+				continue
+			}
+			found++
+			config := filepath.Join(t.TempDir(), "prometheus.yml")
+			if err := os.WriteFile(config, []byte(block[1]), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			out, err := exec.CommandContext(t.Context(), "promtool", "check", "config", config).CombinedOutput()
+			if err != nil {
+				t.Errorf("%s: promtool check config: %v\n%s", file, err, out)
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no document shows a scrape configuration")
+	}
+}
+
 func TestDocumentedConfigurationIsValid(t *testing.T) {
 	t.Parallel()
 	found := 0

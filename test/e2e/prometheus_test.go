@@ -24,15 +24,20 @@ func startPrometheus(t *testing.T, target string) prometheus {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	config := filepath.Join(dir, "prometheus.yml")
-	text := fmt.Sprintf(`
+	return runPrometheus(t, fmt.Sprintf(`
 global: {scrape_interval: 1s, scrape_timeout: 1s}
 scrape_configs:
   - job_name: alikafka
     metrics_path: %s
     static_configs: [{targets: [%q]}]
-`, u.Path, u.Host)
+`, u.Path, u.Host))
+}
+
+// runPrometheus starts one with a configuration.
+func runPrometheus(t *testing.T, text string) prometheus {
+	t.Helper()
+	dir := t.TempDir()
+	config := filepath.Join(dir, "prometheus.yml")
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
