@@ -51,7 +51,7 @@ const targetOf = run => {
 }
 const who = actor => actor ? actor.principal + (actor.kind === 'webhook' ? ' (webhook)' : '') : '–'
 
-const table = (caption, heads, rows, style = '') => el('div', {class: 'table ' + style, role: 'region', 'aria-label': caption, tabindex: '0'}, el('table', {},
+const table = (caption, heads, rows, style = '') => el('div', {class: 'table ' + style, role: 'group', 'aria-label': caption, tabindex: '0'}, el('table', {},
 	el('caption', {class: 'hush'}, caption),
 	el('thead', {}, el('tr', {}, heads.map(h => el('th', {scope: 'col'}, h)))),
 	el('tbody', {}, rows)))
@@ -63,7 +63,7 @@ const diff = plan => {
 	const changes = names.filter(n => n in desired && pre[n] !== desired[n]), same = names.filter(n => !changes.includes(n))
 	const row = n => el('tr', {class: changes.includes(n) ? 'changed' : 'same'}, el('th', {scope: 'row'}, words(n)),
 		el('td', {class: 'mono'}, pre[n] ?? '–'), el('td', {class: 'mono'}, n in desired ? desired[n] || '–' : pre[n] ?? '–'))
-	return names.length === 0 ? null : table('Now, and as planned', ['', 'Now', 'As planned'], [...changes, ...same].map(row), 'diff')
+	return names.length === 0 ? null : table('Now, and as planned', ['What', 'Now', 'As planned'], [...changes, ...same].map(row), 'diff')
 }
 
 const verdicts = run => {
@@ -72,7 +72,7 @@ const verdicts = run => {
 	const row = v => el('tr', {}, el('td', {}, pill(v.ok ? 'good' : 'bad', v.ok ? 'pass' : 'refuse')), el('th', {scope: 'row'}, words(v.guard)), el('td', {}, v.value || '–'), el('td', {}, v.limit || '–'), el('td', {class: 'why'}, v.message || ''))
 	return el('details', {id: 'guards-' + run.id, open: bad.length > 0},
 		el('summary', {}, bad.length ? bad.length + ' of ' + all.length + ' guards refuse' : 'All ' + all.length + ' guards let it pass'),
-		table('Guards', ['', 'Guard', 'Found', 'Allowed', 'Why'], [...bad, ...all.filter(v => v.ok)].map(row)))
+		table('Guards', ['Verdict', 'Guard', 'Found', 'Allowed', 'Why'], [...bad, ...all.filter(v => v.ok)].map(row)))
 }
 
 const calls = run => !(run.calls || []).length ? null : [el('h3', {}, 'Calls'),
