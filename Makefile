@@ -30,7 +30,7 @@ SERIES    ?= 10000,100000,1000000
 PARTS     ?= reply,scrape,memory,readers,footprint
 IMAGE     ?= alikafka-exporter:$(VERSION)
 
-.PHONY: help build test setup vet race unit simulated e2e conformance lint fmt fuzz bench bench-packages bench-exporter bench-diff golden demo tools dist image image-test clean
+.PHONY: help build test setup vet race unit simulated e2e alerts conformance lint fmt fuzz bench bench-packages bench-exporter bench-diff golden demo tools dist image image-test clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -57,8 +57,12 @@ simulated: ## long stretches of simulated time, too slow for the race detector
 
 e2e: build ## the built binary, scraped by a real Prometheus
 	@tools/build.sh prometheus
-	@for m in $(filter-out test/conformance,$(TESTMODULES)); do echo "cd $$m && go test ./..."; \
+	@for m in $(filter-out test/conformance test/alerts,$(TESTMODULES)); do echo "cd $$m && go test ./..."; \
 		(cd $$m && EXPORTER=$(CURDIR)/bin/alikafka-exporter PATH=$(BIN):$$PATH $(GO) test -count=1 -timeout=5m ./...); done
+
+alerts: ## alert rules: promtool, unit tests, a mutant of every rule, runbook pages
+	@tools/build.sh prometheus
+	cd test/alerts && PATH=$(BIN):$$PATH $(GO) test -count=1 -timeout=20m ./...
 
 conformance: ## official SDKs, Go and Node, drive the simulated cloud
 	@test/conformance/setup

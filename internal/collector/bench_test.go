@@ -180,10 +180,16 @@ func client(b *testing.B, transport http.RoundTripper) *api.Client {
 // loaded returns a collector that has read everything once and stopped.
 func loaded(b *testing.B, transport http.RoundTripper) *collector.Collector {
 	b.Helper()
+	return loadedWith(b, transport, func(*collector.Config) {})
+}
+
+func loadedWith(b *testing.B, transport http.RoundTripper, change func(*collector.Config)) *collector.Collector {
+	b.Helper()
 	a := collector.DefaultAccountConfig()
 	a.Name, a.Regions = "main", []string{"cn-hangzhou"}
 	config := collector.DefaultConfig()
 	config.OwnerInfo = true
+	change(&config)
 	c := collector.New(collector.Options{
 		Accounts: []collector.Account{{AccountConfig: a, Client: client(b, transport)}}, Config: config,
 		Logger: slog.New(slog.DiscardHandler), Metrics: collector.NewMetrics(),

@@ -52,8 +52,13 @@ func choose(all []candidate, room int, kept map[unit]float64, fade float64, full
 		score  float64
 		inside bool
 	}
+	slack, total := 0, 0
+	if full {
+		slack = int(math.Ceil(float64(max(room, 0)) * slackShare))
+	}
 	order := make([]ranked, len(all))
 	for i := range all {
+		total += all[i].series
 		r := ranked{candidate: &all[i], rank: float64(all[i].lag)}
 		if old, ok := kept[all[i].unit]; ok {
 			r.rank, r.inside = max(r.rank, old*fade), true
@@ -64,18 +69,16 @@ func choose(all []candidate, room int, kept map[unit]float64, fade float64, full
 		}
 		order[i] = r
 	}
-	slices.SortFunc(order, func(x, y ranked) int {
-		if c := cmp.Compare(y.score, x.score); c != 0 {
-			return c
-		}
-		if x.inside != y.inside {
-			return cmp.Compare(boolean(y.inside), boolean(x.inside))
-		}
-		return x.compare(y.unit)
-	})
-	slack := 0
-	if full {
-		slack = int(math.Ceil(float64(max(room, 0)) * slackShare))
+	if total > room-slack { // else the order does not matter
+		slices.SortFunc(order, func(x, y ranked) int {
+			if c := cmp.Compare(y.score, x.score); c != 0 {
+				return c
+			}
+			if x.inside != y.inside {
+				return cmp.Compare(boolean(y.inside), boolean(x.inside))
+			}
+			return x.compare(y.unit)
+		})
 	}
 	next = make(map[unit]float64, min(len(all), max(room, 0)))
 	for _, r := range order {
@@ -93,6 +96,10 @@ func choose(all []candidate, room int, kept map[unit]float64, fade float64, full
 	return next, left
 }
 
+// allotEvery is how often it is decided what budgets go to, and so how long a
+// new partition may wait.
+const allotEvery = 15 * time.Second
+
 // allot decides how the account's instances are shown, when it is time to.
 // What changes is marked.
 func (a *account) allot() {
@@ -107,7 +114,7 @@ func (a *account) allot() {
 		next   *detail
 	}
 	a.mu.Lock()
-	if !a.unallotted && now.Sub(a.allotted) < sweepEvery {
+	if !a.unallotted && now.Sub(a.allotted) < allotEvery {
 		a.mu.Unlock()
 		return
 	}

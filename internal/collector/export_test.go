@@ -55,3 +55,13 @@ func (c *Collector) ReadProgressForTest(ctx context.Context, region, instance, g
 
 // RuleName is the rule that gave a group its status.
 func RuleName(g *GroupProgress) string { return ruleNames[g.rule].name }
+
+// AllotForTest decides once more how instances are shown.
+func (c *Collector) AllotForTest() {
+	for _, a := range c.accounts {
+		a.mu.Lock()
+		a.unallotted = true
+		a.mu.Unlock()
+		a.allot()
+	}
+}
