@@ -56,7 +56,7 @@ simulated: ## long stretches of simulated time, too slow for the race detector
 	$(GO) test -count=1 -timeout=25m -run '$(SIMULATED)' ./internal/collector ./internal/api
 
 e2e: build ## the built binary, scraped by a real Prometheus
-	@tools/build.sh prometheus
+	@tools/build.sh prometheus alertmanager
 	@for m in $(filter-out test/conformance test/alerts,$(TESTMODULES)); do echo "cd $$m && go test ./..."; \
 		(cd $$m && EXPORTER=$(CURDIR)/bin/alikafka-exporter PATH=$(BIN):$$PATH $(GO) test -count=1 -timeout=5m ./...); done
 
