@@ -2,6 +2,8 @@ package collector
 
 import (
 	"context"
+	"errors"
+	"io"
 	"time"
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
@@ -64,4 +66,85 @@ func (c *Collector) AllotForTest() {
 		a.mu.Unlock()
 		a.allot()
 	}
+}
+
+// Crash is what the disk of SaveUntilCrash says when its budget is used up.
+var Crash = errors.New("crashed")
+
+// SaveUntilCrash saves on a disk that takes so many bytes and steps, and then
+// nothing any more, as if the process had been killed.
+func (c *Collector) SaveUntilCrash(dir string, budget int) error {
+	d := realDisk()
+	k := &crashing{budget: budget}
+	return c.save(dir, disk{
+		create: func(name string) (stateFile, error) {
+			if !k.step() {
+				return nil, Crash
+			}
+			f, err := d.create(name)
+			return &crashingFile{f, k}, err
+		},
+		rename: func(from, to string) error {
+			if !k.step() {
+				return Crash
+			}
+			return d.rename(from, to)
+		},
+		syncDir: func(dir string) error {
+			if !k.step() {
+				return Crash
+			}
+			return d.syncDir(dir)
+		},
+	})
+}
+
+type crashing struct{ budget int }
+
+func (k *crashing) step() bool {
+	k.budget--
+	return k.budget >= 0
+}
+
+type crashingFile struct {
+	stateFile
+
+	k *crashing
+}
+
+func (f *crashingFile) Write(p []byte) (int, error) {
+	n := min(len(p), max(0, f.k.budget))
+	f.k.budget -= n
+	if m, err := f.stateFile.Write(p[:n]); err != nil {
+		return m, err
+	}
+	if n < len(p) {
+		return n, Crash
+	}
+	return n, nil
+}
+
+func (f *crashingFile) Sync() error {
+	if !f.k.step() {
+		return Crash
+	}
+	return f.stateFile.Sync()
+}
+
+// ReadRecords reads the records of a state file, inflated.
+func ReadRecords(in io.Reader) (*State, error) { return readRecords(in) }
+
+// Records writes the records of an account and of its instances.
+func (c *Collector) Records(out io.Writer) error {
+	var w stateWriter
+	w.time(time.Now())
+	if _, err := out.Write(w.b); err != nil {
+		return err
+	}
+	for _, a := range c.accounts {
+		if err := a.writeRecords(out); err != nil {
+			return err
+		}
+	}
+	return writeRecord(out, recordEnd, nil)
 }
