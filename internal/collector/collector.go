@@ -240,8 +240,6 @@ func (a *account) resume(o, old *object) {
 	if o == nil || old == nil {
 		return
 	}
-	o.known, o.at, o.tried, o.err, o.errAt = old.known, old.at, old.tried, old.err, old.errAt
-	if !o.at.IsZero() {
-		a.reschedule(o, o.at.Add(jitter(a.interval(o))))
-	}
+	o.known, o.tried, o.err, o.errAt, o.calls = old.known, old.tried, old.err, old.errAt, old.calls
+	a.recall(o, old.memory())
 }

@@ -30,6 +30,7 @@ func (w *Watch) Poll(r api.ConsumerProgress, at api.Times) *GroupProgress {
 	i := &instance{view: &Instance{}, topics: map[string]*topic{name: &w.topic}, groups: map[string]*group{}}
 	w.topic.status = &object{index: -1}
 	w.account.marked = map[mark]struct{}{}
+	w.account.judge = func(*object, urgency) urgency { return urgencyActive } // there is nothing else to read
 	g := &group{view: &ConsumerGroup{Progress: Section[GroupProgress]{w.Group, time.Time{}}}}
 	i.groups["g"] = g
 	w.account.regions = map[string]*region{"": {instances: map[string]*instance{"": i}}}
@@ -53,6 +54,25 @@ func (c *Collector) ReadProgressForTest(ctx context.Context, region, instance, g
 	err := readProgress(ctx, a, &object{source: a.sources[sourceProgress], region: region, instance: instance, name: group})
 	a.publish()
 	return err
+}
+
+// JudgeForTest reports whether a group is worth to be looked at; it replaces
+// what the schedule learns.
+type JudgeForTest func(instance, group string) bool
+
+// SetJudgeForTest replaces what the schedule learns of groups, and of topics,
+// of which all count as active. It is called before Run; nil changes nothing.
+func (c *Collector) SetJudgeForTest(j JudgeForTest) {
+	for _, a := range c.accounts {
+		if j != nil {
+			a.judge = func(o *object, _ urgency) urgency {
+				if o.source.name == sourceProgress && !j(o.instance, o.name) {
+					return urgencyIdle
+				}
+				return urgencyActive
+			}
+		}
+	}
 }
 
 // RuleName is the rule that gave a group its status.

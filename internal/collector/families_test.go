@@ -23,6 +23,7 @@ var sections = []struct{ title, prefix, intro string }{
 	{"The cloud's API", "alikafka_api_", "`code` is `ok`, a documented error code, one of the transport faults (`timeout`, `connection_refused`, …), or `other`."},
 	{"The data", "alikafka_source_", ""},
 	{"The data", "alikafka_data_", ""},
+	{"The data", "alikafka_plan_", ""},
 	{"The data", "alikafka_series_", ""},
 	{"Acting", "alikafka_admin_", "Of the admin endpoint, see [admin.md](admin.md); absent where it is off."},
 	{"Acting", "alikafka_webhook_", ""},
