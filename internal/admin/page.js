@@ -221,12 +221,11 @@ const confirmed = (heading, body, yes, style, act) => {
 		}
 		live.run()
 	}
-	button.onclick = go
 	dialog.querySelector('form').onsubmit = e => {
-		if (e.submitter && e.submitter.value === 'no') return
 		e.preventDefault()
-		if (!button.disabled) go()
+		go()
 	}
+	document.getElementById('ask-no').onclick = () => dialog.close()
 	dialog.showModal()
 	;(dialog.querySelector('input') || button).focus()
 }
