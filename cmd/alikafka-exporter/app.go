@@ -119,11 +119,11 @@ func (a *app) run(ctx context.Context) error {
 		a.reloadOn(ctx, hangup)
 		return nil
 	})
-	g.Go(func() error { return a.serveAdmin(ctx) })
 	g.Go(func() error {
 		a.keepState(ctx)
 		return nil
 	})
+	g.Go(func() error { return a.serveAdmin(ctx) })
 	err := g.Wait()
 	a.reloading.Lock()
 	defer a.reloading.Unlock()

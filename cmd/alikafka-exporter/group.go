@@ -119,7 +119,7 @@ func (v *groupView) tiles() {
 	if known {
 		rates.Value, rates.Note = page.Number(consumed)+" / s", page.Number(produced)+" / s are produced"
 	}
-	read := tile{Name: "Read", Value: v.Age + " ago", Note: "the answer that all of this is from"}
+	read := tile{Name: "Read", Value: v.Age + " ago", Note: "what is shown is of then"}
 	if v.PolledAt == nil {
 		read.Value, read.Note = "never", ""
 	}
@@ -175,8 +175,11 @@ func groupCharts(samples []collector.GroupSample) []template.HTML {
 func thresholdFacts(t collector.Thresholds) []fact {
 	d := func(s float64) string { return page.Duration(seconds(s)) }
 	return []fact{
-		{Name: "allowed_lag", Value: page.Count(t.AllowedLag) + " messages"}, {Name: "allowed_lag_seconds", Value: d(t.AllowedLagSeconds)},
-		{Name: "stopped_after", Value: d(t.StoppedAfterSeconds)}, {Name: "window", Value: d(t.WindowSeconds)}, {Name: "abandoned_after", Value: d(t.AbandonedAfterSeconds)},
+		{Name: "allowed_lag", Value: page.Count(t.AllowedLag) + " messages"},
+		{Name: "allowed_lag_seconds", Value: d(t.AllowedLagSeconds)},
+		{Name: "stopped_after", Value: d(t.StoppedAfterSeconds)},
+		{Name: "window", Value: d(t.WindowSeconds)},
+		{Name: "abandoned_after", Value: d(t.AbandonedAfterSeconds)},
 		{Name: "ttl", Value: d(t.TTLSeconds)},
 	}
 }

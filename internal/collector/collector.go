@@ -167,6 +167,7 @@ func (a *account) takeOver(p *account) {
 			}
 		}
 	}
+	a.unallotted = true
 	a.markAll()
 }
 

@@ -126,14 +126,20 @@ func (c *Collector) Explain(instanceID, consumerGroup string) (Explanation, bool
 // when the instance is not known.
 func (c *Collector) GroupNames(instanceID string) ([]string, bool) {
 	for _, a := range c.accounts {
-		a.mu.Lock()
-		for _, r := range a.regions {
-			if i := r.instances[instanceID]; i != nil {
-				defer a.mu.Unlock()
-				return sortedKeys(i.groups), true
-			}
+		if names, ok := a.groupNames(instanceID); ok {
+			return names, true
 		}
-		a.mu.Unlock()
+	}
+	return nil, false
+}
+
+func (a *account) groupNames(instanceID string) ([]string, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, r := range a.regions {
+		if i := r.instances[instanceID]; i != nil {
+			return sortedKeys(i.groups), true
+		}
 	}
 	return nil, false
 }

@@ -78,18 +78,8 @@ func (c *Collector) SetJudgeForTest(j JudgeForTest) {
 // RuleName is the rule that gave a group its status.
 func RuleName(g *GroupProgress) string { return ruleNames[g.rule].name }
 
-// AllotForTest decides once more how instances are shown.
-func (c *Collector) AllotForTest() {
-	for _, a := range c.accounts {
-		a.mu.Lock()
-		a.unallotted = true
-		a.mu.Unlock()
-		a.allot()
-	}
-}
-
-// Crash is what the disk of SaveUntilCrash says when its budget is used up.
-var Crash = errors.New("crashed")
+// ErrCrash is what the disk of SaveUntilCrash says when its budget is used up.
+var ErrCrash = errors.New("crashed")
 
 // SaveUntilCrash saves on a disk that takes so many bytes and steps, and then
 // nothing any more, as if the process had been killed.
@@ -99,20 +89,20 @@ func (c *Collector) SaveUntilCrash(dir string, budget int) error {
 	return c.save(dir, disk{
 		create: func(name string) (stateFile, error) {
 			if !k.step() {
-				return nil, Crash
+				return nil, ErrCrash
 			}
 			f, err := d.create(name)
 			return &crashingFile{f, k}, err
 		},
 		rename: func(from, to string) error {
 			if !k.step() {
-				return Crash
+				return ErrCrash
 			}
 			return d.rename(from, to)
 		},
 		syncDir: func(dir string) error {
 			if !k.step() {
-				return Crash
+				return ErrCrash
 			}
 			return d.syncDir(dir)
 		},
@@ -139,14 +129,14 @@ func (f *crashingFile) Write(p []byte) (int, error) {
 		return m, err
 	}
 	if n < len(p) {
-		return n, Crash
+		return n, ErrCrash
 	}
 	return n, nil
 }
 
 func (f *crashingFile) Sync() error {
 	if !f.k.step() {
-		return Crash
+		return ErrCrash
 	}
 	return f.stateFile.Sync()
 }
@@ -167,4 +157,14 @@ func (c *Collector) Records(out io.Writer) error {
 		}
 	}
 	return writeRecord(out, recordEnd, nil)
+}
+
+// AllotForTest decides once more how instances are shown.
+func (c *Collector) AllotForTest() {
+	for _, a := range c.accounts {
+		a.mu.Lock()
+		a.unallotted = true
+		a.mu.Unlock()
+		a.allot()
+	}
 }

@@ -98,7 +98,7 @@ func (c *Collector) save(dir string, d disk) error {
 	if err == nil {
 		err = f.Sync()
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
+	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
 	if err := d.rename(temporary, filepath.Join(dir, stateName)); err != nil {
@@ -145,7 +145,7 @@ func (c *Collector) writeState(out io.Writer) error {
 	if err == nil {
 		err = writeRecord(z, recordEnd, nil)
 	}
-	if err = errors.Join(err, z.Close()); err != nil {
+	if err := errors.Join(err, z.Close()); err != nil {
 		return err
 	}
 	end := binary.LittleEndian.AppendUint64(nil, s.n)

@@ -206,7 +206,7 @@ func TestACrashWhileSavingLosesAtMostOneInterval(t *testing.T) {
 			if err == nil {
 				break
 			}
-			if !errors.Is(err, collector.Crash) {
+			if !errors.Is(err, collector.ErrCrash) {
 				t.Fatal(err)
 			}
 			if crashes++; !bytes.Equal(b, old) && budget < len(old) {

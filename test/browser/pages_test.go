@@ -182,19 +182,19 @@ func TestTheOverviewByKeyboardAlone(t *testing.T) {
 	}
 	p.press("Enter")
 	p.await(`document.activeElement.id === 'main'`)
-	value[any](p, `document.activeElement.blur(); scrollTo(0, 0); 0`)
-	stops := map[string]bool{}
+	p.goTo(d.pages)
+	stops := 0
 	total := value[int](p, `[...document.querySelectorAll('a[href], button, input, summary, [tabindex="0"]')].filter(e => e.offsetParent !== null).length`)
-	for range total + 5 {
+	for range 2 * total {
 		p.press("Tab")
 		if value[bool](p, `document.activeElement === document.body`) {
 			break
 		}
 		p.visibleFocus()
-		stops[value[string](p, `document.activeElement.outerHTML.slice(0, 200)`)] = true
+		stops++
 	}
-	if len(stops) < 15 {
-		t.Errorf("only %d stops of %d", len(stops), total)
+	if stops < 20 || stops < total {
+		t.Errorf("%d stops, and there is %d to stop at", stops, total)
 	}
 
 	// To a group by its name, without a mouse.
