@@ -389,6 +389,9 @@ func (s *Server) postApprove(x *exchange) error {
 	return s.answerRun(x, run)
 }
 
+// maxReason is how long the reason of a rejection may be, in bytes.
+const maxReason = 1000
+
 func (s *Server) postReject(x *exchange) error {
 	run, v, err := s.judged(x)
 	if err != nil {
@@ -397,7 +400,10 @@ func (s *Server) postReject(x *exchange) error {
 	if !x.principal.MayApprove && run.Actor.Principal != x.principal.Name {
 		return refuse(forbidden, "the principal may not reject what others asked for")
 	}
-	run, err = s.engine.Reject(x.Context(), run.ID, x.actor(), v.Reason)
+	if len(v.Reason) > maxReason {
+		return &refusal{reason: invalidParam, detail: "the run still waits", errors: []fieldError{{"reason", fmt.Sprintf("has more than %d bytes", maxReason)}}}
+	}
+	run, err = s.engine.Reject(x.Context(), run.ID, x.actor(), v.PlanHash, v.Reason)
 	if err != nil {
 		return err
 	}

@@ -255,7 +255,7 @@ const (
 // the run. It waits for an approval.
 func (d *demo) askForAccess(t *testing.T, block string) string {
 	t.Helper()
-	run := d.api(t, "alice", http.MethodPost, "actions/UpdateAllowedIp?reason=a+new+subnet", map[string]string{
+	run := d.api(t, "alice", http.MethodPost, "actions/UpdateAllowedIp?reason=a+new+subnet+%3Cimg+src=x+onerror=%22document.title=%27mine%27%22%3E", map[string]string{
 		"InstanceId": instance, "UpdateType": "add", "AllowedListType": "vpc", "PortRange": "9092/9092", "AllowedListIp": block,
 	}, http.StatusAccepted)
 	if run["state"] != "pending_approval" {

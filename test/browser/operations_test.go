@@ -32,6 +32,9 @@ func TestAnApprovalIsClicked(t *testing.T) {
 			t.Errorf("the approval does not say %q: %s", want, card)
 		}
 	}
+	if !strings.Contains(card, "a new subnet <img src=x") || value[bool](p, `document.querySelector('main img') !== null`) {
+		t.Error("what people write is not shown as text")
+	}
 	if d.allowed(t, block) {
 		t.Fatal("allowed before anybody approved")
 	}
@@ -82,6 +85,9 @@ func TestWhoeverAskedCannotApprove(t *testing.T) {
 	p.types("a mistake")
 	p.press("Enter")
 	p.await(`document.querySelector('#run-` + run + ` .pill')?.textContent === 'rejected'`)
+	if why := d.api(t, "bob", http.MethodGet, "runs/"+run, nil, http.StatusOK)["why"]; why != "rejected by alice: a mistake" {
+		t.Errorf("why: %v", why)
+	}
 	p.quiet(d.admin)
 }
 
@@ -99,7 +105,7 @@ func TestTheKillSwitchIsClicked(t *testing.T) {
 	if k := d.api(t, "alice", http.MethodGet, "kill-switch", nil, http.StatusOK); k["stopped"] != true || k["by"] != "bob" || k["reason"] != "a drill" {
 		t.Errorf("%v", k)
 	}
-	refused := d.api(t, "alice", http.MethodPost, "actions/ModifyTopicRemark", map[string]string{"InstanceId": instance, "Topic": "payments", "Remark": "a drill"}, http.StatusForbidden)
+	refused := d.api(t, "alice", http.MethodPost, "actions/ModifyTopicRemark", map[string]string{"InstanceId": instance, "Topic": "payments", "Remark": "a-drill"}, http.StatusForbidden)
 	if !strings.Contains(fmt.Sprint(refused["guards"]), "kill_switch") {
 		t.Errorf("%v", refused)
 	}

@@ -193,7 +193,7 @@ func TestTheOverviewByKeyboardAlone(t *testing.T) {
 		p.visibleFocus()
 		stops++
 	}
-	if stops < 20 || stops < total {
+	if stops < 15 || stops < total {
 		t.Errorf("%d stops, and there is %d to stop at", stops, total)
 	}
 
