@@ -11,7 +11,7 @@ import (
 )
 
 // allowed reports whether the cloud lets an address block in.
-func (d *demo) allowed(t *testing.T, block string) bool {
+func (d *house) allowed(t *testing.T, block string) bool {
 	t.Helper()
 	list := d.api(t, "alice", http.MethodPost, "actions/GetAllowedIpList", map[string]string{"InstanceId": instance}, http.StatusOK)
 	return strings.Contains(fmt.Sprint(list), block)
@@ -67,7 +67,7 @@ func TestAnApprovalIsClicked(t *testing.T) {
 	if !d.allowed(t, block) {
 		t.Error("approved and applied, but the cloud does not let it in")
 	}
-	p.quiet(d.admin)
+	p.quiet(d.Admin)
 }
 
 func TestWhoeverAskedCannotApprove(t *testing.T) {
@@ -88,7 +88,7 @@ func TestWhoeverAskedCannotApprove(t *testing.T) {
 	if why := d.api(t, "bob", http.MethodGet, "runs/"+run, nil, http.StatusOK)["why"]; why != "rejected by alice: a mistake" {
 		t.Errorf("why: %v", why)
 	}
-	p.quiet(d.admin)
+	p.quiet(d.Admin)
 }
 
 func TestTheKillSwitchIsClicked(t *testing.T) {
@@ -128,7 +128,7 @@ func TestTheKillSwitchIsClicked(t *testing.T) {
 	if k := d.api(t, "alice", http.MethodGet, "kill-switch", nil, http.StatusOK); k["stopped"] != false {
 		t.Errorf("%v", k)
 	}
-	p.quiet(d.admin)
+	p.quiet(d.Admin)
 }
 
 // tabTo presses Tab until an expression about the focus holds.
@@ -175,7 +175,7 @@ func TestAnApprovalByKeyboardAlone(t *testing.T) {
 	p.await(`document.activeElement.id === 'reason'`)
 	p.press("Enter")
 	p.await(`document.querySelector('h1').textContent.includes('the kill switch is on')`)
-	p.quiet(d.admin)
+	p.quiet(d.Admin)
 }
 
 func TestTheOperationsPageInDarkAndLightOnADeskAndAPhone(t *testing.T) {
@@ -191,7 +191,7 @@ func TestTheOperationsPageInDarkAndLightOnADeskAndAPhone(t *testing.T) {
 				p.await(`document.querySelector('[data-do=approve]')`)
 				value[any](p, `document.querySelectorAll('details').forEach(e => { e.open = true }); 0`)
 			} else {
-				p.goTo(d.admin)
+				p.goTo(d.Admin)
 				p.await(`document.activeElement.id === 'token'`)
 			}
 			for _, look := range []chrome.Look{wide, narrow} {
@@ -202,7 +202,7 @@ func TestTheOperationsPageInDarkAndLightOnADeskAndAPhone(t *testing.T) {
 					p.accessible()
 				}
 			}
-			p.quiet(d.admin)
+			p.quiet(d.Admin)
 		})
 	}
 }
@@ -211,7 +211,7 @@ func TestATokenStaysInItsTab(t *testing.T) {
 	t.Parallel()
 	d := newDemo(t)
 	p := open(t, wide)
-	p.goTo(d.admin)
+	p.goTo(d.Admin)
 	p.await(`document.activeElement.id === 'token'`)
 	p.types("a-token-that-opens-nothing")
 	p.press("Enter")
@@ -231,12 +231,12 @@ func TestATokenStaysInItsTab(t *testing.T) {
 	if kept := value[string](p, `JSON.stringify(localStorage) + document.cookie + location.href + document.documentElement.outerHTML`); strings.Contains(kept, token) {
 		t.Error("the token is where it does not belong")
 	}
-	p.goTo(d.admin) // again, without typing
+	p.goTo(d.Admin) // again, without typing
 	p.await(`document.querySelector('#ops b')?.textContent === 'bob'`)
 	p.click("[data-do=forget]")
 	p.await(`document.activeElement.id === 'token'`)
 	if kept := value[string](p, `JSON.stringify(sessionStorage)`); kept != "{}" || value[string](p, `document.getElementById('ops').textContent`) != "" {
 		t.Errorf("forgotten, but there is %s", kept)
 	}
-	p.quiet(d.admin)
+	p.quiet(d.Admin)
 }

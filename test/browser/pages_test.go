@@ -41,7 +41,7 @@ func TestEveryPageInDarkAndLightOnADeskAndAPhone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := open(t, wide)
-			p.goTo(d.pages + at)
+			p.goTo(d.Pages + at)
 			grounds := map[string]bool{}
 			for _, look := range []chrome.Look{wide, narrow} {
 				for _, dark := range []bool{false, true} {
@@ -60,7 +60,7 @@ func TestEveryPageInDarkAndLightOnADeskAndAPhone(t *testing.T) {
 			if len(troubles) > 0 {
 				t.Errorf("console: %q", troubles)
 			}
-			p.quiet(d.pages)
+			p.quiet(d.Pages)
 		})
 	}
 }
@@ -76,7 +76,7 @@ func TestPagesCanBeReadWithoutScripts(t *testing.T) {
 		"instance?instance_id=" + instance: instance,
 		"config":                           "access_key_secret: <secret>",
 	} {
-		p.goTo(d.pages + at)
+		p.goTo(d.Pages + at)
 		ctx, cancel := p.context()
 		text, err := p.Text(ctx)
 		cancel()
@@ -96,7 +96,7 @@ func TestAPageStaysLiveAndKeepsItsPlace(t *testing.T) {
 	t.Parallel()
 	d := readOnly(t)
 	p := open(t, wide)
-	p.goTo(d.pages + "consumer-groups")
+	p.goTo(d.Pages + "consumer-groups")
 	value[any](p, `window.never = 'reloaded'; document.querySelector('tbody a').focus(); window.link = document.activeElement; window.first = document.querySelector('tbody').textContent; 0`)
 	value[any](p, `document.getElementById('search').value = 'half typed'; 0`)
 	p.await(`document.querySelector('tbody').textContent !== window.first`)
@@ -104,7 +104,7 @@ func TestAPageStaysLiveAndKeepsItsPlace(t *testing.T) {
 		t.Error("the refresh lost the focus, or what was typed")
 	}
 	p.await(`document.getElementById('live').textContent === 'live'`)
-	p.quiet(d.pages)
+	p.quiet(d.Pages)
 
 	// Paused, it asks for nothing.
 	p.click("#pause")
@@ -122,9 +122,9 @@ func TestAPageSaysWhenTheServerIsGone(t *testing.T) {
 	t.Parallel()
 	d := newDemo(t)
 	p := open(t, wide)
-	p.goTo(d.pages)
+	p.goTo(d.Pages)
 	before := value[string](p, `document.querySelector('tbody').textContent`)
-	d.stop()
+	d.Stop()
 	p.await(`document.getElementById('live').dataset.state === 'stale'`)
 	p.await(`/no answer [1-9][0-9]* s old/.test(document.getElementById('live').textContent + ' ' + document.getElementById('live').dataset.age)`)
 	if after := value[string](p, `document.querySelector('tbody').textContent`); after != before && after == "" {
@@ -136,7 +136,7 @@ func TestTheThemeIsAsChosen(t *testing.T) {
 	t.Parallel()
 	d := readOnly(t)
 	p := open(t, wide)
-	p.goTo(d.pages)
+	p.goTo(d.Pages)
 	ground := func() string { return value[string](p, `getComputedStyle(document.body).backgroundColor`) }
 	auto := ground()
 	p.click("#theme")
@@ -146,7 +146,7 @@ func TestTheThemeIsAsChosen(t *testing.T) {
 	if dark == auto {
 		t.Errorf("dark is as light: %s", dark)
 	}
-	p.goTo(d.pages + "consumer-groups")
+	p.goTo(d.Pages + "consumer-groups")
 	if got := ground(); got != dark {
 		t.Errorf("the next page is %s, not %s", got, dark)
 	}
@@ -156,7 +156,7 @@ func TestTheThemeIsAsChosen(t *testing.T) {
 	if got := ground(); got != auto {
 		t.Errorf("back to auto is %s, not %s", got, auto)
 	}
-	p.quiet(d.pages)
+	p.quiet(d.Pages)
 }
 
 // visible fails the test unless the element that has the focus shows it.
@@ -175,14 +175,14 @@ func TestTheOverviewByKeyboardAlone(t *testing.T) {
 	t.Parallel()
 	d := readOnly(t)
 	p := open(t, wide)
-	p.goTo(d.pages)
+	p.goTo(d.Pages)
 	p.press("Tab")
 	if got := value[string](p, `document.activeElement.className`); got != "skip" {
 		t.Errorf("the first stop is %q", got)
 	}
 	p.press("Enter")
 	p.await(`document.activeElement.id === 'main'`)
-	p.goTo(d.pages)
+	p.goTo(d.Pages)
 	stops := 0
 	total := value[int](p, `[...document.querySelectorAll('a[href], button, input, summary, [tabindex="0"]')].filter(e => e.offsetParent !== null).length`)
 	for range 2 * total {
@@ -198,7 +198,7 @@ func TestTheOverviewByKeyboardAlone(t *testing.T) {
 	}
 
 	// To a group by its name, without a mouse.
-	p.goTo(d.pages + "consumer-groups")
+	p.goTo(d.Pages + "consumer-groups")
 	value[any](p, `document.getElementById('search').focus(); 0`)
 	p.types(group)
 	p.press("Enter")
@@ -211,5 +211,5 @@ func TestTheOverviewByKeyboardAlone(t *testing.T) {
 	}
 	p.press("Enter")
 	p.await(`document.querySelector('h1')?.textContent.includes('` + group + `')`)
-	p.quiet(d.pages)
+	p.quiet(d.Pages)
 }
