@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/alikafka-exporter/alikafka-exporter/internal/admin/engine"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
 )
 
@@ -104,7 +105,7 @@ func TestActionBodies(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			action, _ := api.Lookup(c.action)
-			params, secrets, err := actionBody(action, extraParams(c.action), []byte(c.body))
+			params, secrets, err := actionBody(action, engine.OwnParams(c.action), []byte(c.body))
 			var wrong []string
 			if r, ok := err.(*refusal); ok { //nolint:errorlint // never wrapped
 				for _, e := range r.errors {
@@ -139,7 +140,7 @@ func FuzzActionBody(f *testing.F) {
 			return
 		}
 		for _, action := range api.Actions() {
-			params, secrets, err := actionBody(action, extraParams(action.Name), []byte(body))
+			params, secrets, err := actionBody(action, engine.OwnParams(action.Name), []byte(body))
 			if err != nil {
 				if len(params)+len(secrets) > 0 {
 					t.Errorf("%s: an error and parameters", action.Name)
@@ -147,7 +148,7 @@ func FuzzActionBody(f *testing.F) {
 				continue
 			}
 			for name := range params {
-				p, ok := paramOf(action, extraParams(action.Name), name)
+				p, ok := paramOf(action, engine.OwnParams(action.Name), name)
 				if !ok || p.Secret {
 					t.Errorf("%s: parameter %q came through", action.Name, name)
 				}

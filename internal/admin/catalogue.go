@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/alikafka-exporter/alikafka-exporter/internal/admin/engine"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
 )
 
@@ -37,12 +38,12 @@ func (s *Server) getActions(x *exchange) error {
 		e := catalogueEntry{
 			Action: a.Name, Subject: a.Subject, Effect: a.Effect.String(), Confirm: a.Confirm,
 			Allowed: slices.Contains(x.principal.Actions, a.Name) || slices.Contains(x.principal.Effects, a.Effect.String()),
-			Webhook: slices.Contains(webhookActionNames(), a.Name),
+			Webhook: slices.Contains(engine.WebhookActions(), a.Name),
 		}
 		if a.Effect != api.Read && a.Confirm == "" {
 			e.Refused = "no read of the cloud shows its effect"
 		}
-		for _, p := range slices.Concat(a.Params, extraParams(a.Name)) {
+		for _, p := range slices.Concat(a.Params, engine.OwnParams(a.Name)) {
 			e.Params = append(e.Params, catalogueParam{p.Name, p.Type, required(a, p), p.Secret, p.In, p.Min, p.Max})
 		}
 		list = append(list, e)
@@ -146,7 +147,7 @@ func (r route) operation() object {
 // actionOperation describes an action with its parameters.
 func actionOperation(a *api.Action) object {
 	properties, patterns, needed := object{}, object{}, []string{}
-	for _, p := range slices.Concat(a.Params, extraParams(a.Name)) {
+	for _, p := range slices.Concat(a.Params, engine.OwnParams(a.Name)) {
 		if p.List {
 			patterns["^"+strings.ReplaceAll(regexp.QuoteMeta(p.Name), `\.N`, `\.[1-9][0-9]*`)+"$"] = paramSchema(p)
 			continue

@@ -96,8 +96,8 @@ func (p *processor) judge(ctx context.Context, e *episode) (decision, error) {
 	if !p.maySend(e.Principal, r.Name, target.InstanceID) {
 		return decision{outcome: outcomeForbidden, why: "the sender may no longer start it", mode: r.Mode}, nil
 	}
-	if refused := webhookRefusals(r.Action, target.Params); refused != nil {
-		return decision{outcome: outcomeForbidden, why: refused[0].Field + " " + refused[0].Reason, mode: r.Mode}, nil
+	if refused := engine.WebhookRefusal(r.Action, target.Params); refused != nil {
+		return decision{outcome: outcomeForbidden, why: refused.Error(), mode: r.Mode}, nil
 	}
 	if outcome, why := p.limits(r, e); outcome != "" {
 		return decision{outcome: outcome, why: why, mode: r.Mode}, nil

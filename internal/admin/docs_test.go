@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/alikafka-exporter/alikafka-exporter/internal/admin/engine"
 )
 
 var update = flag.Bool("update", false, "rewrite the tables of docs/admin.md")
@@ -54,7 +56,7 @@ func documentTables() map[string]string {
 	for _, p := range paramTypes {
 		fmt.Fprintf(&typeTable, "| `%s` | %s |\n", p.name, p.about)
 	}
-	for _, name := range webhookActionNames() {
+	for _, name := range engine.WebhookActions() {
 		fmt.Fprintf(&webhookTable, "- %s\n", name)
 	}
 	outcomeTable.WriteString("| Outcome | |\n|---|---|\n")

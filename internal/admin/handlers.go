@@ -85,7 +85,7 @@ func (s *Server) postAction(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	params, secrets, err := actionBody(action, extraParams(action.Name), x.body)
+	params, secrets, err := actionBody(action, engine.OwnParams(action.Name), x.body)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"regexp"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/prometheus/common/model"
 
+	"github.com/alikafka-exporter/alikafka-exporter/internal/admin/engine"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
 )
@@ -167,8 +167,8 @@ func (r Runbook) validate(m *mistakes, path string) {
 		v.validate(m, path+".verify")
 	}
 	action, ok := api.Lookup(r.Action)
-	if !ok || !slices.Contains(webhookActionNames(), r.Action) {
-		m.bad(path+".action", "%q is none that an alert may start: %s", r.Action, strings.Join(webhookActionNames(), ", "))
+	if !ok || !slices.Contains(engine.WebhookActions(), r.Action) {
+		m.bad(path+".action", "%q is none that an alert may start: %s", r.Action, strings.Join(engine.WebhookActions(), ", "))
 		return
 	}
 	r.validateParams(m, path+".params", action)
@@ -188,7 +188,7 @@ func (v Verify) validate(m *mistakes, path string) {
 }
 
 func (r Runbook) validateParams(m *mistakes, path string, action *api.Action) {
-	extra := extraParams(r.Action)
+	extra := engine.OwnParams(r.Action)
 	instances := 0
 	for _, name := range slices.Sorted(maps.Keys(r.Params)) {
 		p, sub := r.Params[name], path+"."+name
@@ -218,8 +218,8 @@ func (r Runbook) validateParams(m *mistakes, path string, action *api.Action) {
 	if instances != 1 {
 		m.bad(path, "one parameter must be of type instance: account and region follow from it")
 	}
-	for _, refusal := range webhookRefusals(r.Action, r.constants()) {
-		m.bad(path+"."+refusal.Field, "%s", refusal.Reason)
+	if refusal := engine.WebhookRefusal(r.Action, r.constants()); refusal != nil {
+		m.bad(path+"."+refusal.Param, "%s", refusal.Reason)
 	}
 }
 
@@ -263,8 +263,8 @@ func (p Param) validate(m *mistakes, path, name string) {
 		}
 		return
 	}
-	if name != targetPartitions {
-		m.bad(path+".times", "is for %s only", targetPartitions)
+	if name != engine.TargetPartitions {
+		m.bad(path+".times", "is for %s only", engine.TargetPartitions)
 	}
 	if !(p.Times > 1 && p.Times <= 10) {
 		m.bad(path+".times", "%v is not above 1 and at most 10", p.Times)
@@ -272,76 +272,4 @@ func (p Param) validate(m *mistakes, path, name string) {
 	if p.Max < 1 || p.Max > 360 {
 		m.bad(path+".max", "%d is not from 1 to 360", p.Max)
 	}
-}
-
-// targetPartitions is the absolute form of ModifyPartitionNum's increment.
-const targetPartitions = "TargetPartitionNum"
-
-// extraParams are parameters that this endpoint takes besides the cloud's.
-func extraParams(action string) []api.Param {
-	if action != "ModifyPartitionNum" {
-		return nil
-	}
-	least, most := int64(1), int64(360)
-	return []api.Param{
-		{Name: targetPartitions, Type: "integer", Min: &least, Max: &most},
-		{Name: "ExpectedPartitionNum", Type: "integer", Min: &least, Max: &most},
-	}
-}
-
-// webhookActions is the table of what an alert may start, and of which
-// parameters.
-var webhookActions = []struct {
-	action string
-	check  func(params map[string]string) []fieldError // nil: any; looks at what is known
-}{
-	{"ModifyPartitionNum", func(p map[string]string) []fieldError {
-		if _, ok := p["AddPartitionNum"]; ok {
-			return []fieldError{{"AddPartitionNum", "is an increment: give " + targetPartitions}}
-		}
-		return nil
-	}},
-	{"UpdateAllowedIp", func(p map[string]string) []fieldError {
-		if p["UpdateType"] != "add" {
-			return []fieldError{{"UpdateType", "must be the constant add"}}
-		}
-		return nil
-	}},
-	{"UpdateInstanceConfig", func(p map[string]string) []fieldError {
-		var config map[string]string
-		if json.Unmarshal([]byte(p["Config"]), &config) != nil || len(config) != 1 || config[retentionKey] == "" {
-			return []fieldError{{"Config", "must be a constant that sets " + retentionKey + " alone"}}
-		}
-		return nil
-	}},
-	{"TagResources", nil},
-	{"UntagResources", nil},
-	{"ModifyTopicRemark", nil},
-	{"CreateTopic", nil},
-	{"CreateConsumerGroup", nil},
-}
-
-const retentionKey = "kafka.log.retention.hours"
-
-func webhookActionNames() []string {
-	var names []string
-	for _, row := range webhookActions {
-		names = append(names, row.action)
-	}
-	return names
-}
-
-// webhookRefusals says why an alert may not start the action with these
-// parameters. Guards judge the plan besides.
-func webhookRefusals(action string, params map[string]string) []fieldError {
-	for _, row := range webhookActions {
-		if row.action != action {
-			continue
-		}
-		if row.check == nil {
-			return nil
-		}
-		return row.check(params)
-	}
-	return []fieldError{{"action", "no alert may start " + action}}
 }

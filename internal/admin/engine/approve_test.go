@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -12,6 +13,7 @@ import (
 	"github.com/alikafka-exporter/alikafka-exporter/internal/admin/engine"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/admin/journal"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/sim"
 )
 
@@ -135,6 +137,72 @@ func TestApprovalsSurviveARestartAndExpire(t *testing.T) {
 		}
 		if _, err := l.engine.Approve(l.t.Context(), r.ID, carol, r.Plan.Hash); !errors.Is(err, engine.ErrNotPending) {
 			l.t.Errorf("too late: %v", err)
+		}
+	})
+}
+
+// What people approve may be long ago: what the collector knows and what is
+// configured count when it is sent.
+func TestAnApprovalIsJudgedByWhatIsKnownThen(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		guard  string
+		change func(*lab)
+	}{
+		"a message came meanwhile": {"delete_in_use", func(l *lab) {
+			l.inventory.set(0, func(i *collector.Instance) {
+				for _, topic := range i.Topics {
+					topic.Status.Data.LastMessage = time.Now().UnixMilli()
+				}
+			})
+		}},
+		"polling has ended meanwhile":       {"stale_data", func(l *lab) { l.inventory.set(time.Hour, nil) }},
+		"the name is protected meanwhile":   {"protected_name", reconfigured(func(g *engine.Guards) { g.Delete.Protected = mustRegexp("unused") })},
+		"the action is denied meanwhile":    {"allow_list", reconfigured(func(g *engine.Guards) { g.Deny = []string{"DeleteTopic"} })},
+		"the effect is forbidden meanwhile": {"allow_list", reconfigured(func(g *engine.Guards) { g.Effects = []string{"Write"} })},
+	} {
+		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
+			t.Parallel()
+			running(t, nil, func(l *lab) {
+				r := l.do(stepOf("DeleteTopic").request("1"))
+				time.Sleep(5 * time.Minute)
+				c.change(l)
+				_, err := l.engine.Approve(l.t.Context(), r.ID, bob, r.Plan.Hash)
+				refused, ok := errors.AsType[*engine.RefusedError](err)
+				if !ok || refused.Verdicts[0].Guard != c.guard {
+					l.t.Errorf("approved: %v", err)
+				}
+				if got, _ := l.engine.Get(r.ID); got.State != engine.StatePending || len(got.Approvals) > 0 {
+					l.t.Errorf("%s, %d approvals", got.State, len(got.Approvals))
+				}
+				if n := l.cloud.Calls(sim.Match{Action: "DeleteTopic"}).Calls; n > 0 {
+					l.t.Errorf("%d calls", n)
+				}
+			})
+		})
+	}
+}
+
+func reconfigured(change func(*engine.Guards)) func(*lab) {
+	return func(l *lab) {
+		c := l.config
+		change(&c.Guards)
+		l.engine.Configure(l.accounts, l.inventory, c)
+	}
+}
+
+// A run that waited for its turn is judged by the limits in force when it
+// leaves.
+func TestWhatIsForbiddenMeanwhileIsNotSent(t *testing.T) {
+	t.Parallel()
+	running(t, nil, func(l *lab) {
+		l.cloud.SetFault(sim.Match{Action: "ModifyPartitionNum"}, *sim.Throttle())
+		r := l.do(stepOf("ModifyPartitionNum").request("1"))
+		time.Sleep(100 * time.Millisecond) // flow control has answered once
+		reconfigured(func(g *engine.Guards) { g.Deny = []string{"ModifyPartitionNum"} })(l)
+		r = l.end(r.ID)
+		if calls := l.cloud.Calls(sim.Match{Action: "ModifyPartitionNum"}).Calls; r.State != engine.StateNotApplied || !refusedBy(r, "allow_list") || calls != 1 {
+			l.t.Errorf("%s %s after %d calls: %+v", r.State, r.Why, calls, r.Refusals())
 		}
 	})
 }

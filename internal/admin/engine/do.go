@@ -257,7 +257,9 @@ func (e *Engine) Approve(ctx context.Context, id string, a Actor, planHash strin
 		if len(r.Approvals) < r.Plan.Approvals {
 			return nil
 		}
-		p.now = time.Now()
+		if p, err = e.resume(*r); err != nil { // as it is known and configured by now
+			return err
+		}
 		if refused := (Run{Verdicts: p.judge(atApproval)}).Refusals(); len(refused) > 0 {
 			e.count(refused)
 			return &RefusedError{Verdicts: refused}
@@ -270,7 +272,7 @@ func (e *Engine) Approve(ctx context.Context, id string, a Actor, planHash strin
 // atApproval chooses the guards whose answer may have changed since the plan
 // was made.
 func atApproval(g guard) bool {
-	return g.again || slices.Contains([]string{guardAllowList, guardInFlight, guardCoolDown, guardHourly, guardDaily, guardBill}, g.name)
+	return g.again || slices.Contains([]string{guardInFlight, guardCoolDown, guardHourly, guardDaily, guardBill}, g.name)
 }
 
 // approvable says why a person cannot approve a run.
@@ -333,7 +335,8 @@ func (e *Engine) Reject(_ context.Context, id string, a Actor, planHash, reason 
 	})
 }
 
-// resume makes a planning of a run's plan again.
+// resume makes a planning of a run's plan again, with what the collector knows
+// and what is configured now.
 func (e *Engine) resume(r Run) (*planning, error) {
 	s := e.settings.Load()
 	row, ok := api.Lookup(r.Action)
@@ -347,6 +350,12 @@ func (e *Engine) resume(r Run) (*planning, error) {
 	p := &planning{
 		engine: e, config: s.config, id: r.ID, req: r.Request, row: row, op: op, now: time.Now(), wire: r.Plan.Params,
 		needs: op.needs, target: r.Plan.Target, pre: r.Plan.Pre, desired: r.Plan.Desired, effect: row.Effect,
+	}
+	for _, i := range s.inventory.Snapshot().Instances {
+		if i.Account == p.target.Account && i.ID == p.target.InstanceID {
+			p.instance = i
+			p.look()
+		}
 	}
 	p.judgeEffect()
 	return p, nil

@@ -204,7 +204,7 @@ func (e *Engine) send(ctx context.Context, r Run) error {
 	defer stop()
 	start := time.Now()
 	body, err := s.accounts[r.Plan.Target.Account].Client.Do(
-		api.WithGate(calling, func(_ context.Context, signed api.Signed) error { return e.intend(ctx, p, signed) }),
+		api.WithGate(calling, func(_ context.Context, signed api.Signed) error { return e.intend(ctx, r.ID, signed) }),
 		api.Raw{Action: r.Action, RegionID: r.Plan.Target.RegionID, Params: params})
 	return e.conclude(ctx, r.ID, body, err, time.Since(start))
 }
@@ -237,15 +237,18 @@ func (e *Engine) void(ctx context.Context, id, why string) error {
 	return e.persist(ctx, id, "void", func(r *Run) { r.State, r.Why = StateVoid, why })
 }
 
-// intend records an attempt. When it returns nil the record is on the disk and
-// the attempt may leave.
-func (e *Engine) intend(ctx context.Context, p *planning, signed api.Signed) error {
-	_, err := e.step(p.id, "intent", func(r *Run) error {
+// intend records an attempt, unless what is known and configured by now forbids
+// it. When it returns nil the record is on the disk and the attempt may leave.
+func (e *Engine) intend(ctx context.Context, id string, signed api.Signed) error {
+	_, err := e.step(id, "intent", func(r *Run) error {
 		if r.State != StateQueued && r.State != StateRunning || ctx.Err() != nil {
 			return errHeld
 		}
 		settleLast(r, signed.After)
-		p.now = time.Now()
+		p, err := e.resume(*r)
+		if err != nil {
+			return err
+		}
 		if refused := (Run{Verdicts: p.judge(func(g guard) bool { return g.again })}).Refusals(); len(refused) > 0 {
 			return &RefusedError{Verdicts: refused}
 		}

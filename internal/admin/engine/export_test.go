@@ -16,7 +16,7 @@ func Rows() []Row {
 	for _, o := range operations {
 		rows = append(rows, Row{
 			Action: o.action, Kind: o.kind, Check: o.check, Inverse: o.inverse, Guards: o.guards, Needs: o.needs.String(),
-			Tagged: o.tagged, Webhook: slices.Contains(webhookActions, o.action),
+			Tagged: o.tagged, Webhook: slices.Contains(WebhookActions(), o.action),
 		})
 	}
 	return rows

@@ -47,7 +47,8 @@ type guard struct {
 	about   string // for docs/safety.md
 	applies func(*planning) bool
 	judge   func(*planning) Verdict
-	// again: it is asked once more right before the call is sent.
+	// again: it is asked once more, with what is known and configured then, when
+	// the last person approves and right before each attempt of the call.
 	again bool
 }
 
@@ -56,10 +57,10 @@ type guard struct {
 var guards = []guard{
 	{guardKillSwitch, "No source says stop: not the API, not the file, not the environment.", always, killSwitchGuard, true},
 	{guardBreaker, "There were few failures lately and no run needs a human. Once it is open, a person closes it.", always, breakerGuard, true},
-	{guardConfirm, "The action has a read that shows its effect, and every parameter is among what it shows.", always, confirmGuard, false},
-	{guardAllowList, "The effect or the action is allowed by configuration, and not denied.", always, allowListGuard, false},
-	{guardEffect, "A webhook asks for an action of the column Webhook; of whitelists, it only adds; of configurations, it only raises the retention.", byWebhook, effectGuard, false},
-	{guardStale, "The collector has polled the target lately.", onInstance, staleGuard, false},
+	{guardConfirm, "The action has a read that shows its effect, and every parameter is among what it shows.", always, confirmGuard, true},
+	{guardAllowList, "The effect or the action is allowed by configuration, and not denied.", always, allowListGuard, true},
+	{guardEffect, "A webhook asks for an action of the column Webhook; of whitelists, it only adds; of configurations, it only raises the retention.", byWebhook, effectGuard, true},
+	{guardStale, "The collector has polled the target lately.", onInstance, staleGuard, true},
 	{guardState, "What was read of the target allows the operation.", hasOperation, stateGuard, false},
 	{guardInFlight, "No other operation is under way on the same object; on an instance, none within it.", hasOperation, inFlightGuard, false},
 	{guardCoolDown, "The same action was not run on the same target a moment ago.", hasOperation, coolDownGuard, false},
@@ -67,17 +68,17 @@ var guards = []guard{
 	{guardDaily, "The account had fewer runs within a day.", always, capGuard(guardDaily, 24*time.Hour, func(g Guards) int { return g.DailyCap }), false},
 	{guardBill, "The account had fewer runs that cost money within a day.", costs, capGuard(guardBill, 24*time.Hour, func(g Guards) int { return g.BillCap }), false},
 	{guardStorm, "Webhooks did not ask for too many targets at once, nor leave any out.", byWebhook, stormGuard, false},
-	{guardOptIn, "The topic was opted in, by configuration or by a tag.", of("ModifyPartitionNum"), optInGuard, false},
-	{guardGrowth, "The step and the total are within limits, and within what the instance has left.", of("ModifyPartitionNum"), growthGuard, false},
-	{guardWhitelist, "Entries are narrow, and in the blocks that are allowed; the last entry of a port range stays.", of("UpdateAllowedIp"), whitelistGuard, false},
-	{guardConfigKeys, "Only these keys are set.", of("UpdateInstanceConfig"), configKeysGuard, false},
-	{guardProtected, "The name is not protected.", of("DeleteTopic", "DeleteConsumerGroup"), protectedGuard, false},
+	{guardOptIn, "The topic was opted in, by configuration or by a tag.", of("ModifyPartitionNum"), optInGuard, true},
+	{guardGrowth, "The step and the total are within limits, and within what the instance has left.", of("ModifyPartitionNum"), growthGuard, true},
+	{guardWhitelist, "Entries are narrow, and in the blocks that are allowed; the last entry of a port range stays.", of("UpdateAllowedIp"), whitelistGuard, true},
+	{guardConfigKeys, "Only these keys are set.", of("UpdateInstanceConfig"), configKeysGuard, true},
+	{guardProtected, "The name is not protected.", of("DeleteTopic", "DeleteConsumerGroup"), protectedGuard, true},
 	{
 		guardInUse, "Our own samples show no recent message, no message left, no subscriber and no member.",
-		of("DeleteTopic", "DeleteConsumerGroup", "ReleaseInstance", "DeleteInstance"), inUseGuard, false,
+		of("DeleteTopic", "DeleteConsumerGroup", "ReleaseInstance", "DeleteInstance"), inUseGuard, true,
 	},
-	{guardTagPrefix, "Webhooks set and remove tags with their own prefix only; nobody those that name a run.", of("TagResources", "UntagResources"), tagPrefixGuard, false},
-	{guardACL, "No entry for all users or all resources, for the cluster, for a short prefix, or that denies.", of("CreateAcl"), aclGuard, false},
+	{guardTagPrefix, "Webhooks set and remove tags with their own prefix only, and not the one that opts topics in; nobody those that name a run.", ofTags, tagPrefixGuard, true},
+	{guardACL, "No entry for all users or all resources, for the cluster, for a short prefix, or that denies.", of("CreateAcl"), aclGuard, true},
 }
 
 func always(*planning) bool         { return true }
@@ -90,6 +91,9 @@ func of(actions ...string) func(*planning) bool {
 	return func(p *planning) bool { return hasOperation(p) && slices.Contains(actions, p.req.Action) }
 }
 
+// ofTags: the caller names tags.
+func ofTags(p *planning) bool { return hasOperation(p) && len(tagKeys(p.req.Params)) > 0 }
+
 // verdict says what a guard allows and what it found.
 func verdict(name string, ok bool, limit, value, format string, args ...any) Verdict {
 	v := Verdict{Guard: name, OK: ok, Limit: limit, Value: value}
@@ -101,7 +105,7 @@ func verdict(name string, ok bool, limit, value, format string, args ...any) Ver
 
 func killSwitchGuard(p *planning) Verdict {
 	k := p.engine.killState()
-	return verdict(guardKillSwitch, !k.Stopped, "no source says stop", strings.Join(k.Sources, ", "), "acting is stopped by %s", strings.Join(k.Sources, ", "))
+	return verdict(guardKillSwitch, !k.Stopped, "no source says stop", strings.Join(k.Sources, ", "), "acting is stopped by %s%s", strings.Join(k.Sources, ", "), k.words())
 }
 
 func breakerGuard(p *planning) Verdict {
@@ -135,33 +139,18 @@ func allowListGuard(p *planning) Verdict {
 	return verdict(guardAllowList, ok, limit, p.req.Action+" ("+p.effect.String()+")", "the configuration does not allow %s, whose effect is %s", p.req.Action, p.effect)
 }
 
-// webhookActions are what a webhook may start, whatever its principal holds.
-var webhookActions = []string{
-	"ModifyPartitionNum", "UpdateAllowedIp", "UpdateInstanceConfig", "TagResources", "UntagResources", "ModifyTopicRemark",
-	"CreateTopic", "CreateConsumerGroup",
-}
-
+// effectGuard asks the table of what webhooks may start; what it cannot know is
+// whether a retention grows.
 func effectGuard(p *planning) Verdict {
-	ok, why := slices.Contains(webhookActions, p.req.Action), "a webhook may not start "+p.req.Action
-	switch {
-	case !ok:
-	case p.req.Action == "UpdateAllowedIp" && p.wire["UpdateType"] != "add":
-		ok, why = false, "a webhook may add to a whitelist, not delete from it"
-	case p.req.Action == "UpdateInstanceConfig":
-		if ok = p.raisesRetentionOnly(); !ok {
-			why = "a webhook may raise the retention and nothing else"
-		}
+	const limit = "what webhooks may do"
+	if refused := WebhookRefusal(p.req.Action, p.req.Params); refused != nil {
+		return verdict(guardEffect, false, limit, p.req.Action, "%s", refused)
 	}
-	return verdict(guardEffect, ok, "what webhooks may do", p.req.Action, "%s", why)
-}
-
-// raisesRetentionOnly reports whether retention is the only key and grows.
-func (p *planning) raisesRetentionOnly() bool {
-	var asked map[string]string
-	if json.Unmarshal([]byte(p.wire["Config"]), &asked) != nil || len(asked) != 1 {
-		return false
+	if p.req.Action == "UpdateInstanceConfig" && p.shrinksRetention() {
+		return verdict(guardEffect, false, limit, p.req.Action, "a webhook may raise the retention and nothing else: from %s to %s hours is no raise",
+			orDefault(p.pre[configFact+retentionKey], "unknown"), p.desired[configFact+retentionKey])
 	}
-	return asked[retentionKey] != "" && !p.shrinksRetention()
+	return verdict(guardEffect, true, limit, p.req.Action, "")
 }
 
 func staleGuard(p *planning) Verdict {
@@ -171,7 +160,7 @@ func staleGuard(p *planning) Verdict {
 		return verdict(guardStale, false, most.String(), "never", "%s was never polled", p.target.Kind)
 	}
 	age = max(age, 0).Truncate(time.Second)
-	return verdict(guardStale, age <= most, most.String(), age.String(), "the last poll of the target is %s old", age)
+	return verdict(guardStale, age <= most, most.String(), age.String(), "the last poll of the target is %s old, more than max_age %s", age, p.config.Guards.MaxAge)
 }
 
 func stateGuard(p *planning) Verdict {
@@ -201,14 +190,14 @@ func coolDownGuard(p *planning) Verdict {
 		return verdict(guardCoolDown, true, d.String(), "never", "")
 	}
 	age := p.now.Sub(last)
-	return verdict(guardCoolDown, age >= d, d.String(), age.Truncate(time.Second).String(), "the same was done %s ago", age.Truncate(time.Second))
+	return verdict(guardCoolDown, age >= d, d.String(), age.Truncate(time.Second).String(), "the same was done %s ago, the cool-down is %s", age.Truncate(time.Second), model.Duration(d))
 }
 
 func capGuard(name string, window time.Duration, limit func(Guards) int) func(*planning) Verdict {
 	return func(p *planning) Verdict {
 		n := p.engine.started(p.target.Account, p.now.Add(-window), name == guardBill)
 		most := limit(p.config.Guards)
-		return verdict(name, n < most, strconv.Itoa(most), strconv.Itoa(n), "%d runs within %s", n, model.Duration(window))
+		return verdict(name, n < most, strconv.Itoa(most), strconv.Itoa(n), "%d runs within %s, the limit is %d", n, model.Duration(window), most)
 	}
 }
 
@@ -220,7 +209,7 @@ func stormGuard(p *planning) Verdict {
 	if p.req.Truncated {
 		return verdict(guardStorm, false, strconv.Itoa(s.Targets), value+" or more", "the delivery left alerts out: how many fire is not known")
 	}
-	return verdict(guardStorm, n <= s.Targets, strconv.Itoa(s.Targets), value, "%d targets within %s: too much is wrong at once", n, s.Window)
+	return verdict(guardStorm, n <= s.Targets, strconv.Itoa(s.Targets), value, "%d targets within %s, more than %d: too much is wrong at once", n, s.Window, s.Targets)
 }
 
 func optInGuard(p *planning) Verdict {
@@ -312,17 +301,22 @@ func protectedGuard(p *planning) Verdict {
 	return verdict(guardProtected, !re.Match(p.target.Name), "not "+re.String(), p.target.Name, "%s is a protected name", p.target.Name)
 }
 
+// tagPrefixGuard looks at what the caller gave: the run's own tag is in what is
+// sent.
 func tagPrefixGuard(p *planning) Verdict {
-	prefix := p.config.Guards.TagPrefix
-	for _, key := range tagKeys(p.wire) {
-		switch {
+	prefix, optIn := p.config.Guards.TagPrefix, p.config.Guards.Partitions.Tag
+	keys := tagKeys(p.req.Params)
+	for _, key := range keys {
+		switch webhook := p.req.Actor.Kind == Webhook; {
 		case key == opTag:
 			return verdict(guardTagPrefix, false, "not "+opTag, key, "tag %s says which run made an object", opTag)
-		case p.req.Actor.Kind == Webhook && (prefix == "" || !strings.HasPrefix(key, prefix)):
+		case webhook && (prefix == "" || !strings.HasPrefix(key, prefix)):
 			return verdict(guardTagPrefix, false, prefix, key, "a webhook may change tags that begin with %q only", prefix)
+		case webhook && key == optIn:
+			return verdict(guardTagPrefix, false, "not "+optIn, key, "tag %s opts topics in, which is for people to do", optIn)
 		}
 	}
-	return verdict(guardTagPrefix, true, prefix, strings.Join(tagKeys(p.wire), ", "), "")
+	return verdict(guardTagPrefix, true, prefix, strings.Join(keys, ", "), "")
 }
 
 // shortestPrefix is how many characters an ACL for a prefix must name.
@@ -346,31 +340,65 @@ func aclGuard(p *planning) Verdict {
 	return verdict(guardACL, true, limit, name, "")
 }
 
-// inUseGuard trusts our own samples only: what was not sampled counts as used.
+// inUseGuard trusts our own samples only: what was not sampled lately counts as
+// used.
 func inUseGuard(p *planning) Verdict {
-	idle := time.Duration(p.config.Guards.Delete.Idle)
-	limit := "idle for " + model.Duration(idle).String() + ", empty, not consumed"
+	limit := "idle for " + p.config.Guards.Delete.Idle.String() + ", empty, not consumed, by samples of the last " + p.config.Guards.MaxAge.String()
 	why := ""
 	switch {
 	case p.instance == nil:
 		why = "nothing is known of the instance"
 	case p.target.Kind == "topic":
-		why = p.topicInUse(p.topic, p.now.Add(-idle))
+		why = p.topicInUse(p.topic)
 	case p.target.Kind == "consumer_group":
-		why = groupInUse(p.group)
-	default:
-		for _, t := range p.instance.Topics {
-			if why = p.topicInUse(t, p.now.Add(-idle)); why != "" {
-				break
-			}
-		}
+		why = p.groupInUse(p.group)
+	case p.req.Action == "ReleaseInstance":
+		why = p.instanceInUse()
+	default: // a released one is polled no more: what is left of it counts
+		why = p.anyTopicInUse()
 	}
 	return verdict(guardInUse, why == "", limit, why, "%s", why)
 }
 
-func (p *planning) topicInUse(t *collector.Topic, since time.Time) string {
-	if t == nil || t.Status.At.IsZero() {
+// unsampled says why samples of a time prove nothing; empty: they do. Released
+// instances are not sampled any more.
+func (p *planning) unsampled(what string, at time.Time) string {
+	age := p.now.Sub(at)
+	switch {
+	case at.IsZero():
+		return what + " were not read yet"
+	case age > time.Duration(p.config.Guards.MaxAge) && p.req.Action != "DeleteInstance":
+		return fmt.Sprintf("%s were read %s ago", what, age.Truncate(time.Second))
+	}
+	return ""
+}
+
+func (p *planning) instanceInUse() string {
+	i := p.instance
+	if why := p.unsampled("the topics of the instance", i.TopicList.At); why != "" {
+		return why
+	}
+	if n := int(i.TopicList.Data.Topics) - len(i.Topics); n > 0 {
+		return fmt.Sprintf("%d of its topics are not watched", n)
+	}
+	return p.anyTopicInUse()
+}
+
+func (p *planning) anyTopicInUse() string {
+	for _, t := range p.instance.Topics {
+		if why := p.topicInUse(t); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+func (p *planning) topicInUse(t *collector.Topic) string {
+	if t == nil {
 		return "its offsets were not read yet"
+	}
+	if why := p.unsampled("the offsets of topic "+t.Name(), t.Status.At); why != "" {
+		return why
 	}
 	left := int64(0)
 	for _, o := range t.Status.Data.Partitions {
@@ -378,26 +406,46 @@ func (p *planning) topicInUse(t *collector.Topic, since time.Time) string {
 	}
 	last := time.UnixMilli(t.Status.Data.LastMessage)
 	switch {
-	case t.Status.Data.LastMessage > 0 && last.After(since):
+	case t.Status.Data.LastMessage > 0 && last.After(p.now.Add(-time.Duration(p.config.Guards.Delete.Idle))):
 		return fmt.Sprintf("topic %s: last message at %s", t.Name(), last.UTC().Format(time.RFC3339))
 	case left > 0:
 		return fmt.Sprintf("topic %s holds %d messages", t.Name(), left)
 	case t.Produced.Known && t.Produced.PerSecond > 0:
 		return fmt.Sprintf("topic %s is produced to", t.Name())
 	}
-	for _, g := range p.instance.Groups {
-		for _, gt := range g.Progress.Data.Topics {
-			if gt.Topic == t.Name() {
-				return fmt.Sprintf("topic %s is subscribed to by group %s", t.Name(), g.Name())
+	return p.subscribed(t.Name())
+}
+
+// subscribed says which group consumes a topic, or why that is not known.
+func (p *planning) subscribed(topic string) string {
+	i := p.instance
+	if p.req.Action != "DeleteInstance" {
+		if why := p.unsampled("the consumer groups of the instance", i.GroupList.At); why != "" {
+			return why
+		}
+		if n := i.GroupList.Data - len(i.Groups); n > 0 {
+			return fmt.Sprintf("%d consumer groups of the instance are not watched, and may consume topic %s", n, topic)
+		}
+	}
+	for _, g := range i.Groups {
+		for _, t := range g.Progress.Data.Topics {
+			if t.Topic == topic {
+				return fmt.Sprintf("topic %s is subscribed to by group %s", topic, g.Name())
 			}
+		}
+		if why := p.unsampled("the subscriptions of group "+g.Name(), g.Progress.At); why != "" {
+			return why
 		}
 	}
 	return ""
 }
 
-func groupInUse(g *collector.ConsumerGroup) string {
-	if g == nil || g.Progress.At.IsZero() {
+func (p *planning) groupInUse(g *collector.ConsumerGroup) string {
+	if g == nil {
 		return "its progress was not read yet"
+	}
+	if why := p.unsampled("members and progress of group "+g.Name(), g.Progress.At); why != "" {
+		return why
 	}
 	if g.Progress.Data.Members > 0 {
 		return fmt.Sprintf("group %s has %d members", g.Name(), g.Progress.Data.Members)

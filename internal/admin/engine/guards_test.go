@@ -213,6 +213,35 @@ func refusals() []refusal {
 				i.Topics = append(i.Topics, topic(sim.Topic{Name: "left", Rate: 1}, time.Now()))
 			}
 		})},
+		{guard: "effect_class", name: "a webhook gives an increment", message: "AddPartitionNum", request: func() engine.Request {
+			q := by(hook, orders.with("AddPartitionNum", "2", "ExpectedPartitionNum", "6"))
+			delete(q.Params, "TargetPartitionNum")
+			return q
+		}()},
+		{guard: "delete_in_use", name: "offsets of an hour ago", request: by(alice, unused), message: "1h0m0s ago", before: idle("unused", func(t *collector.Topic) {
+			t.Status.At = t.Status.At.Add(-time.Hour)
+		})},
+		{guard: "delete_in_use", name: "a group whose subscriptions are not known", request: by(alice, unused), message: "group gone were not read yet", before: group(func(g *collector.ConsumerGroup) {
+			g.Progress.At = time.Time{}
+		})},
+		{guard: "delete_in_use", name: "a group that is not watched", request: by(alice, unused), message: "1 consumer groups", before: seen(func(i *collector.Instance) {
+			i.GroupList.Data = len(i.Groups) + 1
+		})},
+		{guard: "delete_in_use", name: "groups that were never listed", request: by(alice, unused), message: "were not read yet", before: seen(func(i *collector.Instance) {
+			i.GroupList.At = time.Time{}
+		})},
+		{guard: "delete_in_use", name: "progress of an hour ago", request: by(alice, gone), message: "1h0m0s ago", before: group(func(g *collector.ConsumerGroup) {
+			g.Progress.At = g.Progress.At.Add(-time.Hour)
+		})},
+		{guard: "delete_in_use", name: "an instance whose topics were never listed", request: by(alice, stepOf("ReleaseInstance")), message: "were not read yet", before: seen(func(i *collector.Instance) {
+			i.TopicList.At = time.Time{}
+		})},
+		{guard: "delete_in_use", name: "an instance with a topic that is not watched", request: by(alice, stepOf("ReleaseInstance")), message: "1 of its topics", before: seen(func(i *collector.Instance) {
+			i.TopicList.Data.Topics = int64(len(i.Topics)) + 1
+		})},
+		{guard: "tag_prefix", name: "a webhook opts in", request: by(hook, tag.with("Tag.1.Key", "alikafka-exporter-scale", "Tag.1.Value", "true")), message: "opts topics in"},
+		{guard: "tag_prefix", name: "a webhook's topic that is opted in", request: by(hook, stepOf("CreateTopic").with("Tag.1.Key", "alikafka-exporter-scale", "Tag.1.Value", "true")), message: "opts topics in"},
+		{guard: "tag_prefix", name: "a topic with a forged run", request: by(alice, stepOf("CreateTopic").with("Tag.1.Key", "alikafka-exporter-op", "Tag.1.Value", "forged"))},
 		{guard: "tag_prefix", name: "a webhook's tag", request: by(hook, tag), message: "alikafka-exporter"},
 		{guard: "tag_prefix", name: "a run's tag", request: by(alice, tag.with("Tag.1.Key", "alikafka-exporter-op"))},
 		{guard: "acl", name: "all users", request: by(alice, acl.with("Username", "*"))},

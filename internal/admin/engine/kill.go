@@ -47,6 +47,17 @@ func (e *Engine) killState() KillState {
 	return s
 }
 
+// words is who stopped acting by the API, and why; empty: nobody did.
+func (k KillState) words() string {
+	switch {
+	case k.By == "" || !slices.Contains(k.Sources, "api"):
+		return ""
+	case k.Reason == "":
+		return " (" + k.By + ")"
+	}
+	return " (" + k.By + ": " + k.Reason + ")"
+}
+
 // KillSwitch returns the kill switch and the breaker.
 func (e *Engine) KillSwitch() KillState {
 	s := e.killState()

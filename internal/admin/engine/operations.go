@@ -286,7 +286,7 @@ func wantPartitions(p *planning, pre Facts) (Facts, error) {
 	} else if err != nil {
 		return nil, fmt.Errorf("PartitionNum of topic %s is %q", p.target.Name, pre["PartitionNum"])
 	}
-	target, given := p.extra[targetPartitions]
+	target, given := p.extra[TargetPartitions]
 	if !given {
 		add, _ := strconv.Atoi(p.wire["AddPartitionNum"]) // judged before
 		expected, _ := strconv.Atoi(p.extra[expectedPartitions])
@@ -298,9 +298,9 @@ func wantPartitions(p *planning, pre Facts) (Facts, error) {
 	n, err := strconv.Atoi(target)
 	switch {
 	case err != nil || n < 1 || n > 360:
-		return nil, p.bad(targetPartitions, "must be from 1 to 360, not %q", target)
+		return nil, p.bad(TargetPartitions, "must be from 1 to 360, not %q", target)
 	case n < now && pre["exists"] == yes && given:
-		return nil, p.bad(targetPartitions, "must not be below the present %d: partitions cannot be removed", now)
+		return nil, p.bad(TargetPartitions, "must not be below the present %d: partitions cannot be removed", now)
 	}
 	p.wire["AddPartitionNum"] = strconv.Itoa(n - now)
 	return Facts{"PartitionNum": target}.sameAs(pre), nil

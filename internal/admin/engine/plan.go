@@ -17,9 +17,12 @@ import (
 	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
 )
 
-// The engine's own parameters of ModifyPartitionNum.
+// TargetPartitions is the parameter that says absolutely what the cloud takes as
+// an increment.
+const TargetPartitions = "TargetPartitionNum"
+
+// The other parameters of ModifyPartitionNum: the engine's own, and the cloud's.
 const (
-	targetPartitions   = "TargetPartitionNum"
 	expectedPartitions = "ExpectedPartitionNum"
 	addPartitions      = "AddPartitionNum"
 )
@@ -32,7 +35,7 @@ func OwnParams(action string) []api.Param {
 	}
 	least, most := int64(1), int64(360)
 	number := func(name string) api.Param { return api.Param{Name: name, Type: "integer", Min: &least, Max: &most} }
-	return []api.Param{number(targetPartitions), number(expectedPartitions)}
+	return []api.Param{number(TargetPartitions), number(expectedPartitions)}
 }
 
 // planning is a request on its way to a plan, and what guards look at.
@@ -145,16 +148,16 @@ func (p *planning) orders() bool { return p.op != nil && p.op.kind == "order" }
 // checkPartitions: either an absolute number, or an increment and what it
 // counts from.
 func (p *planning) checkPartitions(asked map[string]string) (errs []error) {
-	_, target := p.extra[targetPartitions]
+	_, target := p.extra[TargetPartitions]
 	_, expected := p.extra[expectedPartitions]
 	_, add := p.wire[addPartitions]
 	switch {
 	case target && add:
-		errs = append(errs, p.bad(addPartitions, "must not be given beside %s", targetPartitions))
+		errs = append(errs, p.bad(addPartitions, "must not be given beside %s", TargetPartitions))
 	case add && !expected:
-		errs = append(errs, p.bad(expectedPartitions, "is required where %s is given, so that a repetition does nothing; or give %s alone", addPartitions, targetPartitions))
+		errs = append(errs, p.bad(expectedPartitions, "is required where %s is given, so that a repetition does nothing; or give %s alone", addPartitions, TargetPartitions))
 	case !target && !add:
-		errs = append(errs, p.bad(targetPartitions, "is required"))
+		errs = append(errs, p.bad(TargetPartitions, "is required"))
 	}
 	if !add {
 		asked[addPartitions] = "1"
