@@ -156,7 +156,7 @@ func (s *site) fire(t *testing.T, alertname string, ends time.Time) {
 	t.Helper()
 	for i, peer := range s.peers {
 		body, err := json.Marshal([]map[string]any{{
-			"labels":   map[string]string{"alertname": alertname, "severity": "warning", "instance_id": stage, "topic": "orders", "consumer_group": "billing"},
+			"labels":   map[string]string{"alertname": alertname, "severity": "warning", "instance_id": stage, "topic": "orders"},
 			"startsAt": time.Now().Add(-time.Duration(i+1) * time.Minute), "endsAt": ends,
 		}})
 		if err != nil {
