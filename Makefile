@@ -67,7 +67,7 @@ sim-freshness: ## a simulated day of 1,000 groups: how soon incidents show, agai
 e2e: build ## the built binary, scraped by a real Prometheus
 	@tools/build.sh prometheus alertmanager
 	@for m in $(filter-out test/conformance test/alerts test/browser,$(TESTMODULES)); do echo "cd $$m && go test ./..."; \
-		(cd $$m && EXPORTER=$(CURDIR)/bin/alikafka-exporter PATH=$(BIN):$$PATH $(GO) test -count=1 -timeout=5m ./...); done
+		(cd $$m && EXPORTER=$(CURDIR)/bin/alikafka-exporter PATH=$(BIN):$$PATH $(GO) test -count=1 -parallel=6 -timeout=5m ./...); done
 
 pages: build ## the pages in a headless Chromium, with mouse and keyboard, judged by axe-core
 	@test/browser/setup
