@@ -45,9 +45,8 @@ func shots() []shot {
 	group := "consumer-group?" + url.Values{"instance_id": {demo.Instance}, "consumer_group": {demo.Group}}.Encode()
 	return []shot{
 		{"status", "", false, 1180, 760, both, `document.querySelectorAll('tbody tr').length > 5`},
-		{"groups", "consumer-groups", false, 1180, 640, both, `document.querySelectorAll('tbody tr').length > 5`},
 		{"group", group, false, 1180, 900, both, `document.querySelectorAll('figure.chart').length > 1`},
-		{"instance", "instance?instance_id=" + demo.Instance, false, 1180, 760, both, `document.querySelectorAll('tbody tr').length > 5`},
+		{"instance", "instance?instance_id=" + demo.Instance, false, 1180, 760, []string{"light"}, `document.querySelectorAll('tbody tr').length > 5`},
 		{"operations", "", true, 1180, 760, both, `document.querySelector('[data-do=approve]') && document.querySelector('details.run')`},
 		{"phone", group, false, 390, 800, []string{"dark"}, `document.querySelectorAll('figure.chart').length > 1`},
 	}
