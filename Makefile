@@ -24,13 +24,14 @@ PLATFORMS ?= linux/amd64 linux/arm64
 # Tests that play hours of simulated time.
 SIMULATED := Hour|Limit
 FUZZTIME  ?= 30s
+HISTORIES ?= 20000
 COUNT     ?= 6
 BASE      ?= HEAD~1
 SERIES    ?= 10000,100000,1000000
 PARTS     ?= reply,scrape,memory,readers,footprint
 IMAGE     ?= alikafka-exporter:$(VERSION)
 
-.PHONY: help build test setup vet race unit simulated e2e alerts conformance lint fmt fuzz bench bench-packages bench-exporter bench-diff golden demo tools dist image image-test clean
+.PHONY: help build test setup vet race unit simulated chaos e2e alerts conformance lint fmt fuzz bench bench-packages bench-exporter bench-diff golden demo tools dist image image-test clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -54,9 +55,13 @@ unit race: setup ## unit tests with the race detector
 
 simulated: ## long stretches of simulated time, too slow for the race detector
 	$(GO) test -count=1 -timeout=25m -run '$(SIMULATED)' ./internal/collector ./internal/api
+	$(GO) test -count=1 -timeout=25m ./internal/admin/engine
+
+chaos: ## changes under crashes and faults: 20,000 random histories, killed processes for every action; its seed is printed
+	$(GO) test -count=1 -timeout=3h -v -run 'Matrix|Histories|Killed' ./internal/admin/engine -histories $(HISTORIES) -killed all | grep -v '^ *\(=== \|--- PASS\)'
 
 e2e: build ## the built binary, scraped by a real Prometheus
-	@tools/build.sh prometheus
+	@tools/build.sh prometheus alertmanager
 	@for m in $(filter-out test/conformance test/alerts,$(TESTMODULES)); do echo "cd $$m && go test ./..."; \
 		(cd $$m && EXPORTER=$(CURDIR)/bin/alikafka-exporter PATH=$(BIN):$$PATH $(GO) test -count=1 -timeout=5m ./...); done
 

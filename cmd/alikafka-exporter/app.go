@@ -52,6 +52,7 @@ type app struct {
 	reloading   sync.Mutex             // one reload at a time; guards stopped
 	late        []*life                // that a reload did not wait for to the end
 	stopped     bool
+	restored    *collector.State // for the first life; nil for nothing
 }
 
 // newApp loads the configuration and opens the listeners. The storage stays
@@ -71,6 +72,7 @@ func newApp(ctx context.Context, log *slog.Logger, flags *webFlags, store *stora
 		metrics:  collector.NewMetrics(),
 		source:   api.NewSourceLimit(c.RateLimits.PerSourceIP),
 	}
+	a.restored = loadState(store, log)
 	a.registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -80,6 +82,7 @@ func newApp(ctx context.Context, log *slog.Logger, flags *webFlags, store *stora
 	if err := a.adopt(c); err != nil {
 		return nil, err
 	}
+	a.restored = nil
 	if err := a.openAdmin(ctx, c); err != nil {
 		return nil, err
 	}
@@ -116,6 +119,10 @@ func (a *app) run(ctx context.Context) error {
 		a.reloadOn(ctx, hangup)
 		return nil
 	})
+	g.Go(func() error {
+		a.keepState(ctx)
+		return nil
+	})
 	g.Go(func() error { return a.serveAdmin(ctx) })
 	err := g.Wait()
 	a.reloading.Lock()
@@ -125,6 +132,7 @@ func (a *app) run(ctx context.Context) error {
 	for _, l := range append(a.late, a.current.Load()) {
 		err = errors.Join(err, l.stop())
 	}
+	a.saveState()
 	return err
 }
 
@@ -256,7 +264,7 @@ func (a *app) adopt(c *config.Config) error {
 		accounts = append(accounts, collector.Account{AccountConfig: cfg, Client: client, PerRegion: c.RateLimits.Scope == "region"})
 	}
 	next.collector = collector.New(collector.Options{
-		Accounts: accounts, Config: c.Collect, Logger: a.log, Metrics: a.metrics, Previous: old.collector,
+		Accounts: accounts, Config: c.Collect, Logger: a.log, Metrics: a.metrics, Previous: old.collector, State: a.restored,
 	})
 	next.ready = old.isReady()
 	a.source.Configure(c.RateLimits.PerSourceIP)

@@ -30,6 +30,7 @@ type landing struct {
 	Instances    []instanceRow
 	Regions      []regionRow
 	Sources      []sourceRow
+	Plan         []planRow
 	Calls        []callRow
 	Errors       []failure
 	Metrics      string // path of the metrics, relative
@@ -69,6 +70,29 @@ type callRow struct {
 	Slowed                                                           bool
 }
 
+type planRow struct {
+	Account, Source           string
+	Objects                   int
+	Calls, Limit              string // a minute
+	Cycle, Active, Age, Worst string
+	Targets                   string
+	Tone                      tone
+}
+
+func newPlanRow(r *collector.PlanRow) planRow {
+	row := planRow{
+		Account: r.Account, Source: r.Source, Objects: r.Objects, Calls: fmt.Sprintf("%.1f", 60*r.Used), Limit: fmt.Sprintf("%.0f", 60*r.Rate),
+		Cycle: page.Duration(r.Cycle), Active: page.Duration(r.Active), Age: page.Duration(r.Age), Worst: page.Duration(r.Worst), Targets: "met", Tone: good,
+	}
+	switch {
+	case !r.MaxAgeHeld:
+		row.Tone, row.Targets = bad, "maximum age of "+page.Duration(r.MaxAge)+" not held"
+	case !r.TargetsMet:
+		row.Tone, row.Targets = calm, "stretched"
+	}
+	return row
+}
+
 // The longest lists of the overview.
 const (
 	mostAttention = 12
@@ -87,6 +111,9 @@ func (a *app) landing(*http.Request) (any, *pageError) {
 	}
 	for _, src := range s.Sources {
 		v.Sources = append(v.Sources, newSourceRow(src, l.config.Collect, s.At))
+	}
+	for i := range s.Plan {
+		v.Plan = append(v.Plan, newPlanRow(&s.Plan[i]))
 	}
 	slices.SortStableFunc(v.Sources, func(x, y sourceRow) int {
 		return cmp.Or(cmp.Compare(rank(x.Tone), rank(y.Tone)), cmp.Compare(x.Source, y.Source))

@@ -28,6 +28,7 @@ func (a *app) handler() http.Handler {
 	mux.HandleFunc("GET "+a.flags.telemetryPath+"/instance", func(w http.ResponseWriter, r *http.Request) { a.serveInstance(w, r, metrics) })
 	mux.HandleFunc("GET "+a.flags.telemetryPath+"/compat/kafka_exporter", func(w http.ResponseWriter, r *http.Request) { a.serveKafkaExporter(w, r, metrics) })
 	mux.HandleFunc("GET /sd/prometheus", a.serveDiscovery)
+	mux.HandleFunc("GET /api/v1/explain", a.serveExplain)
 	a.handlePages(mux)
 	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "healthy") })
 	mux.HandleFunc("GET /-/ready", a.serveReady)

@@ -40,6 +40,7 @@ func newProgram(stdout, stderr io.Writer) *program {
 	p.addDemo()
 	p.addSim()
 	p.addCheck()
+	p.addPlan()
 	p.addCall()
 	p.addAudit()
 	return p

@@ -9,8 +9,11 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kingpin/v2"
+
+	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
 )
 
 // storage is the directory of what outlives the process: the collector's state
@@ -96,4 +99,44 @@ func withStorage(ctx context.Context, path string, log *slog.Logger, f func(cont
 		return err
 	}
 	return errors.Join(f(ctx, s), s.close())
+}
+
+// loadState reads what an earlier process knew; nil for nothing. That it cannot
+// be read is no reason not to start.
+func loadState(s *storage, log *slog.Logger) *collector.State {
+	if s.Path() == "" {
+		return nil
+	}
+	state, err := collector.LoadState(s.Path(), s.Locked())
+	switch {
+	case err != nil:
+		log.Warn("starting without the state of an earlier process", "err", err)
+	case state != nil:
+		log.Info("state restored", "saved_at", state.SavedAt.UTC().Format(time.RFC3339), "instances", state.Instances)
+	}
+	return state
+}
+
+// keepState saves what is known at intervals until ctx ends.
+func (a *app) keepState(ctx context.Context) {
+	for {
+		t := time.NewTimer(time.Duration(a.current.Load().config.Collect.StateInterval))
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return
+		case <-t.C:
+			a.saveState()
+		}
+	}
+}
+
+// saveState saves what is known now. One call at a time.
+func (a *app) saveState() {
+	if !a.storage.Locked() {
+		return
+	}
+	if err := a.current.Load().collector.Save(a.storage.Path()); err != nil {
+		a.log.Error("a restart now would begin with older state", "err", err)
+	}
 }

@@ -311,7 +311,7 @@ func (s *Server) getRuns(x *exchange) error {
 	runs = runs[:min(len(runs), limit)]
 	return s.answer(x, http.StatusOK, struct {
 		Runs []engine.Run `json:"runs"`
-	}{slices.Concat([]engine.Run{}, runs)})
+	}{append([]engine.Run{}, runs...)})
 }
 
 // run returns the run that a path names, if the principal may see it.
@@ -476,5 +476,5 @@ func (s *Server) getEpisodes(x *exchange) error {
 	})
 	return s.answer(x, http.StatusOK, struct {
 		Episodes []episode `json:"episodes"`
-	}{slices.Concat([]episode{}, episodes)})
+	}{append([]episode{}, episodes...)})
 }

@@ -3,6 +3,7 @@ package admin_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -184,12 +185,15 @@ func (h *house) watch() {
 }
 
 // open makes the server, which does nothing yet.
-func (h *house) open() {
+func (h *house) open() { h.standby("") }
+
+// standby makes a server that must not act for a reason; "" may.
+func (h *house) standby(reason string) {
 	h.t.Helper()
 	server, err := admin.New(admin.Options{
 		Config: h.config, Runbooks: h.runbooks, Collector: h.collector, Readers: map[string]*api.Client{"main": h.client},
 		Metrics: h.metrics, Logger: slog.New(slog.NewTextHandler(h.log, nil)),
-		Engine: engine.Options{Accounts: map[string]engine.Account{"main": {Client: h.client}}, Dir: h.dir},
+		Engine: engine.Options{Accounts: map[string]engine.Account{"main": {Client: h.client}}, Dir: h.dir, Standby: reason},
 	})
 	if err != nil {
 		h.t.Fatal(err)
@@ -403,4 +407,8 @@ func (h *house) episodes() []map[string]any {
 // cloudCall makes a call past the server, as somebody else does.
 func (h *house) cloudCall(action string, params map[string]string) ([]byte, error) {
 	return h.client.Do(context.Background(), api.Raw{Action: action, Version: api.Version, RegionID: "cn-hangzhou", Format: "JSON", Params: params})
+}
+
+func basicAuth(user, password string) string {
+	return base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
 }

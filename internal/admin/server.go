@@ -170,7 +170,7 @@ func (h *headOnly) Write(p []byte) (int, error) { return len(p), nil }
 // serve authenticates, reads the body and serves a route.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, to route) {
 	x := &exchange{Request: r, w: w}
-	err := s.authenticate(x, to)
+	err := s.authenticate(x)
 	if err == nil && !slices.Contains(to.kinds, engine.ActorKind(x.principal.Kind)) {
 		err = refuse(forbidden, "not for principals of kind "+x.principal.Kind)
 	}
@@ -186,7 +186,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, to route) {
 }
 
 // authenticate finds the principal of the request's token.
-func (s *Server) authenticate(x *exchange, to route) error {
+func (s *Server) authenticate(x *exchange) error {
 	address := x.RemoteAddr
 	if host, _, err := net.SplitHostPort(address); err == nil {
 		address = host
@@ -195,7 +195,7 @@ func (s *Server) authenticate(x *exchange, to route) error {
 		return &refusal{reason: tooManyFailures, detail: "too many failed authentications from your address", retry: wait}
 	}
 	token, ok := bearer(x.Request)
-	if !ok && to.path == pagePath {
+	if !ok && x.URL.Path == pagePath {
 		// Browsers ask for it by themselves. The page changes nothing.
 		_, token, ok = x.BasicAuth()
 	}

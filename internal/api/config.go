@@ -60,6 +60,12 @@ func (r RateLimits) Limit(action string) float64 {
 	return r.Default
 }
 
+// PollRate returns how many polls of an action may leave per second when the
+// cloud throttles nothing.
+func (r RateLimits) PollRate(action string) float64 {
+	return newPace(r.Limit(action), r.Share).rate()
+}
+
 // Validate reports every mistake at once: *FieldError values, joined, with
 // their paths below `rate_limits`.
 func (r RateLimits) Validate() error {

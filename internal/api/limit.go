@@ -140,6 +140,17 @@ func (l *Limiter) Rates() []Rate {
 	return rates
 }
 
+// Rate returns how many polls of an action may leave per second now. An action
+// that was not called yet has its whole share.
+func (l *Limiter) Rate(action, region string) float64 {
+	l.source.mu.Lock()
+	defer l.source.mu.Unlock()
+	if b := l.buckets[l.key(action, region)]; b != nil {
+		return b.pace.rate()
+	}
+	return l.cfg.PollRate(action)
+}
+
 // Configure changes the limits. What was learned and when the last calls were
 // sent is kept. Only when the scope changes, learning starts over: what held
 // for an account says nothing about a region.
@@ -159,12 +170,17 @@ func (l *Limiter) Configure(cfg RateLimits) {
 
 func (l *Limiter) limit(action string) float64 { return l.cfg.Limit(action) }
 
-// bucket returns the bucket of an action, which is new when it has none.
-func (l *Limiter) bucket(action, region string) *bucket {
+// key returns the key of the bucket of an action.
+func (l *Limiter) key(action, region string) bucketKey {
 	if l.cfg.Scope != "region" {
 		region = ""
 	}
-	k := bucketKey{action, region}
+	return bucketKey{action, region}
+}
+
+// bucket returns the bucket of an action, which is new when it has none.
+func (l *Limiter) bucket(action, region string) *bucket {
+	k := l.key(action, region)
 	b := l.buckets[k]
 	if b == nil {
 		b = &bucket{pace: newPace(l.limit(action), l.cfg.Share), last: l.changed, polled: l.changed}

@@ -8,4 +8,7 @@ import "time"
 // and makes it ten times as long: it gets less of them.
 var answers = []time.Duration{200 * time.Millisecond}
 
-const seeds = 1
+const (
+	seeds        = 1
+	sharingSeeds = 1
+)

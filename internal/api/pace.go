@@ -88,6 +88,7 @@ type pace struct {
 	probed  time.Time     // when that happened last
 	backoff time.Duration // pause after the next refusal
 
+	lost   int       // calls throttled
 	silent int       // calls throttled since the last accepted one
 	quiet  time.Time // when the first of them left
 	resume float64   // level to resume at if they turn out to be a blackout
@@ -128,9 +129,11 @@ func (p *pace) spacing() (poll, acting time.Duration) {
 	if p.silent > 0 {
 		// Tries at even intervals can fall into step with another client and
 		// come too late every time. Multiples of the golden ratio spread
-		// best.
+		// best; a little more, never the same, keeps two clients that evade
+		// each other in the same way from meeting again.
 		_, f := math.Modf(float64(p.silent) * math.Phi)
-		between *= 1 + f/2
+		_, g := math.Modf(float64(p.lost) * math.Phi)
+		between *= 1 + f/2 + g/10
 	}
 	return ceil(between), ceil(least)
 }
@@ -179,6 +182,7 @@ func (p *pace) throttled(now, sent time.Time) {
 		p.quiet, p.resume = sent, p.level
 	}
 	p.silent++
+	p.lost++
 }
 
 func (p *pace) refuse(now time.Time) {

@@ -377,7 +377,7 @@ func TestPacesShareALimit(t *testing.T) {
 			t.Parallel()
 			s.limit, s.regimes, s.duration = 3, []regime{{0, 3}}, time.Hour
 			s.clients = []time.Duration{0, 0, 10 * time.Minute}
-			for s.seed = range seeds {
+			for s.seed = range sharingSeeds {
 				var all, lost float64
 				for i, c := range s.run() {
 					accepted, throttled := c.between(10, 60)

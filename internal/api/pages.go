@@ -27,6 +27,9 @@ func (e *IncompleteError) Error() string {
 	return fmt.Sprintf("%s: incomplete listing: %d of %d items", e.Action, e.Got, e.Total)
 }
 
+// ListCalls returns how many calls a listing of so many objects takes.
+func ListCalls(objects int) float64 { return float64(max(1, (objects+pageSize-1)/pageSize)) }
+
 // ListTopics returns all topics of an instance. CurrentPage and PageSize of q
 // are ignored.
 func ListTopics(ctx context.Context, c *Client, q GetTopicList) ([]Topic, error) {

@@ -28,6 +28,9 @@ func (c *Client) WaitSlot(ctx context.Context, action, region string) (context.C
 	return context.WithValue(ctx, prepaidKey{}, &prepaid{action: action, region: region, at: time.Now(), waited: waited}), nil
 }
 
+// PollRate returns how many polls of the action may leave per second now.
+func (c *Client) PollRate(action, region string) float64 { return c.o.Limiter.Rate(action, region) }
+
 // slot takes the prepaid slot of ctx or waits for one. It returns when the
 // slot was granted.
 func (c *Client) slot(ctx context.Context, action, region string, l Lane) (sent time.Time, waited time.Duration, err error) {

@@ -38,6 +38,10 @@ type account struct {
 	unallotted bool              // and there is one for which it was not
 	ready      chan struct{}
 	isReady    bool
+
+	// judge, when it is set, decides on urgency in place of what was learned:
+	// simulations compare the schedule with others so.
+	judge func(o *object, learned urgency) urgency
 }
 
 // region, instance, topic and group hold the current immutable view of the

@@ -30,6 +30,8 @@ type Options struct {
 	// Previous, on a reload, is the collector whose data are taken over. It
 	// may still run.
 	Previous *Collector
+	// State, at the start, is what an earlier process knew; nil for nothing.
+	State *State
 }
 
 // Collector watches accounts.
@@ -52,6 +54,10 @@ func New(o Options) *Collector {
 	for _, cfg := range o.Accounts {
 		a := newAccount(cfg, o.Config, o.Logger, o.Metrics, c.publisher)
 		a.begin()
+		if o.State != nil {
+			a.restore(o.State)
+			a.publish()
+		}
 		if o.Previous != nil {
 			for _, p := range o.Previous.accounts {
 				if p.Name == a.Name {
@@ -91,7 +97,8 @@ func (c *Collector) Run(ctx context.Context) error {
 	return nil
 }
 
-// Ready is closed when every source was tried once, successfully or not, or
+// Ready is closed when the state of an earlier process was restored and is not
+// too old to be shown, every source was tried once, successfully or not, or
 // after 30 s.
 func (c *Collector) Ready() <-chan struct{} { return c.ready }
 
@@ -160,6 +167,7 @@ func (a *account) takeOver(p *account) {
 			}
 		}
 	}
+	a.unallotted = true
 	a.markAll()
 }
 
@@ -233,8 +241,6 @@ func (a *account) resume(o, old *object) {
 	if o == nil || old == nil {
 		return
 	}
-	o.known, o.at, o.tried, o.err, o.errAt = old.known, old.at, old.tried, old.err, old.errAt
-	if !o.at.IsZero() {
-		a.reschedule(o, o.at.Add(jitter(a.interval(o))))
-	}
+	o.known, o.tried, o.err, o.errAt, o.calls = old.known, old.tried, old.err, old.errAt, old.calls
+	a.recall(o, old.memory())
 }

@@ -42,6 +42,7 @@ type setting struct {
 	limits   api.RateLimits
 	accounts []account
 	previous *collector.Collector
+	state    *collector.State
 	metrics  *collector.Metrics
 }
 
@@ -59,7 +60,7 @@ func defaults(regions ...string) setting {
 }
 
 // start makes a collector that calls transport. Called inside a bubble.
-func start(t *testing.T, s setting, transport http.RoundTripper) exporter {
+func start(t testing.TB, s setting, transport http.RoundTripper) exporter {
 	t.Helper()
 	log := &syncBuffer{}
 	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -85,7 +86,7 @@ func start(t *testing.T, s setting, transport http.RoundTripper) exporter {
 		}
 		accounts = append(accounts, collector.Account{AccountConfig: a.AccountConfig, Client: client, PerRegion: s.limits.Scope == "region"})
 	}
-	c := collector.New(collector.Options{Accounts: accounts, Config: s.config, Logger: logger, Metrics: m, Previous: s.previous})
+	c := collector.New(collector.Options{Accounts: accounts, Config: s.config, Logger: logger, Metrics: m, Previous: s.previous, State: s.state})
 	return exporter{c, m, log}
 }
 
@@ -165,7 +166,7 @@ func (s *syncBuffer) String() string {
 	return s.b.String()
 }
 
-func newCloud(t *testing.T, o sim.Options) *sim.Cloud {
+func newCloud(t testing.TB, o sim.Options) *sim.Cloud {
 	t.Helper()
 	c, err := sim.New(o)
 	if err != nil {

@@ -46,6 +46,17 @@ type Config struct {
 	// Sources are the cadences by name of the source; there is an entry for
 	// every source.
 	Sources map[string]Source `yaml:"sources"`
+	// MaxAge is how old the data of an object may become while the rate limit
+	// has room for that: twice as old for the oldest offsets of topics whose
+	// log ends come with the progress of a group, and at least two intervals,
+	// but never more than the TTL.
+	MaxAge model.Duration `yaml:"max_age"`
+	// Freshness sets targets of single topics and groups; the first rule that
+	// fits counts.
+	Freshness []FreshnessRule `yaml:"freshness"`
+	// FreshnessTag is the key of the tag of an instance, a topic or a group
+	// whose value is a target, such as 30s. Empty: tags set no targets.
+	FreshnessTag string `yaml:"freshness_tag"`
 	// Topics and ConsumerGroups choose by name. What is not chosen is listed,
 	// but neither read nor shown.
 	Topics         Filter `yaml:"topics"`
@@ -81,9 +92,25 @@ type Source struct {
 	TTL model.Duration `yaml:"ttl"`
 }
 
+// FreshnessRule gives topics or groups a target: an interval that is kept before
+// those of others.
+type FreshnessRule struct {
+	Target model.Duration `yaml:"target"`
+	// Instances matches the id or name; empty means all.
+	Instances Regexp `yaml:"instances"`
+	// Topics and ConsumerGroups match the name. A rule that has neither is for
+	// all topics and groups of its instances; one that has one of them, for no
+	// objects of the other kind.
+	Topics         Regexp `yaml:"topics"`
+	ConsumerGroups Regexp `yaml:"consumer_groups"`
+}
+
 // DefaultConfig returns what holds where the configuration says nothing.
 func DefaultConfig() Config {
-	c := Config{Sources: map[string]Source{}, History: defaultHistory(), Status: defaultStatus(), StateInterval: model.Duration(time.Minute)}
+	c := Config{
+		Sources: map[string]Source{}, MaxAge: model.Duration(15 * time.Minute), FreshnessTag: "alikafka-exporter/freshness",
+		History: defaultHistory(), Status: defaultStatus(), StateInterval: model.Duration(time.Minute),
+	}
 	for _, s := range sources() {
 		c.Sources[s.name] = Source{Interval: model.Duration(s.interval), TTL: model.Duration(s.ttl)}
 	}
@@ -259,6 +286,7 @@ func (c Config) Validate() error {
 			bad(path+".ttl", "%s is less than the interval, %s: values would vanish between reads", s.TTL, s.Interval)
 		}
 	}
+	c.validateFreshness(bad)
 	errs = append(errs, checkGranularity(c.Granularity)...)
 	if c.SeriesBudget < 0 {
 		bad("series_budget", "%d is negative; 0 is no budget", c.SeriesBudget)
@@ -282,4 +310,27 @@ func (c Config) Validate() error {
 	c.History.validate(bad)
 	c.Status.validate(bad)
 	return errors.Join(errs...)
+}
+
+func (c Config) validateFreshness(bad func(path, format string, args ...any)) {
+	inRange := func(path string, d model.Duration) bool {
+		if time.Duration(d) < minInterval || time.Duration(d) > maxTTL {
+			bad(path, "%s is not between %s and %s", d, model.Duration(minInterval), model.Duration(maxTTL))
+			return false
+		}
+		return true
+	}
+	known := inRange("max_age", c.MaxAge)
+	for i, r := range c.Freshness {
+		path := fmt.Sprintf("freshness[%d]", i)
+		if inRange(path+".target", r.Target) && known && r.Target > c.MaxAge {
+			bad(path+".target", "%s is more than max_age, %s", r.Target, c.MaxAge)
+		}
+		if r.Instances.IsZero() && r.Topics.IsZero() && r.ConsumerGroups.IsZero() {
+			bad(path, "names neither instances, topics nor consumer_groups: for everything use sources.*.interval")
+		}
+	}
+	if c.FreshnessTag != "" && !tagKey.MatchString(c.FreshnessTag) {
+		bad("freshness_tag", "%q is not a tag key: 1 to 128 characters without spaces", c.FreshnessTag)
+	}
 }

@@ -2,6 +2,8 @@ package collector
 
 import (
 	"context"
+	"errors"
+	"io"
 	"time"
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
@@ -28,6 +30,7 @@ func (w *Watch) Poll(r api.ConsumerProgress, at api.Times) *GroupProgress {
 	i := &instance{view: &Instance{}, topics: map[string]*topic{name: &w.topic}, groups: map[string]*group{}}
 	w.topic.status = &object{index: -1}
 	w.account.marked = map[mark]struct{}{}
+	w.account.judge = func(*object, urgency) urgency { return urgencyActive } // there is nothing else to read
 	g := &group{view: &ConsumerGroup{Progress: Section[GroupProgress]{w.Group, time.Time{}}}}
 	i.groups["g"] = g
 	w.account.regions = map[string]*region{"": {instances: map[string]*instance{"": i}}}
@@ -53,8 +56,108 @@ func (c *Collector) ReadProgressForTest(ctx context.Context, region, instance, g
 	return err
 }
 
+// JudgeForTest reports whether a group is worth to be looked at; it replaces
+// what the schedule learns.
+type JudgeForTest func(instance, group string) bool
+
+// SetJudgeForTest replaces what the schedule learns of groups, and of topics,
+// of which all count as active. It is called before Run; nil changes nothing.
+func (c *Collector) SetJudgeForTest(j JudgeForTest) {
+	for _, a := range c.accounts {
+		if j != nil {
+			a.judge = func(o *object, _ urgency) urgency {
+				if o.source.name == sourceProgress && !j(o.instance, o.name) {
+					return urgencyIdle
+				}
+				return urgencyActive
+			}
+		}
+	}
+}
+
 // RuleName is the rule that gave a group its status.
 func RuleName(g *GroupProgress) string { return ruleNames[g.rule].name }
+
+// ErrCrash is what the disk of SaveUntilCrash says when its budget is used up.
+var ErrCrash = errors.New("crashed")
+
+// SaveUntilCrash saves on a disk that takes so many bytes and steps, and then
+// nothing any more, as if the process had been killed.
+func (c *Collector) SaveUntilCrash(dir string, budget int) error {
+	d := realDisk()
+	k := &crashing{budget: budget}
+	return c.save(dir, disk{
+		create: func(name string) (stateFile, error) {
+			if !k.step() {
+				return nil, ErrCrash
+			}
+			f, err := d.create(name)
+			return &crashingFile{f, k}, err
+		},
+		rename: func(from, to string) error {
+			if !k.step() {
+				return ErrCrash
+			}
+			return d.rename(from, to)
+		},
+		syncDir: func(dir string) error {
+			if !k.step() {
+				return ErrCrash
+			}
+			return d.syncDir(dir)
+		},
+	})
+}
+
+type crashing struct{ budget int }
+
+func (k *crashing) step() bool {
+	k.budget--
+	return k.budget >= 0
+}
+
+type crashingFile struct {
+	stateFile
+
+	k *crashing
+}
+
+func (f *crashingFile) Write(p []byte) (int, error) {
+	n := min(len(p), max(0, f.k.budget))
+	f.k.budget -= n
+	if m, err := f.stateFile.Write(p[:n]); err != nil {
+		return m, err
+	}
+	if n < len(p) {
+		return n, ErrCrash
+	}
+	return n, nil
+}
+
+func (f *crashingFile) Sync() error {
+	if !f.k.step() {
+		return ErrCrash
+	}
+	return f.stateFile.Sync()
+}
+
+// ReadRecords reads the records of a state file, inflated.
+func ReadRecords(in io.Reader) (*State, error) { return readRecords(in) }
+
+// Records writes the records of an account and of its instances.
+func (c *Collector) Records(out io.Writer) error {
+	var w stateWriter
+	w.time(time.Now())
+	if _, err := out.Write(w.b); err != nil {
+		return err
+	}
+	for _, a := range c.accounts {
+		if err := a.writeRecords(out); err != nil {
+			return err
+		}
+	}
+	return writeRecord(out, recordEnd, nil)
+}
 
 // AllotForTest decides once more how instances are shown.
 func (c *Collector) AllotForTest() {

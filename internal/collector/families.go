@@ -139,7 +139,7 @@ func table(c Config) []anyFamily {
 		rows(withTags(topicEntity, "alikafka_topic_tags_info", "Allow-listed tags of the topic.", c.Tags, func(t topicView) []api.Tag { return t.Info.Data.Tags })),
 		rows(partitionEntity),
 		rows(withTags(groupEntity, "alikafka_consumer_group_tags_info", "Allow-listed tags of the consumer group.", c.Tags, func(g groupView) []api.Tag { return g.Info.Data.Tags })),
-		rows(groupTopicEntity), rows(withOwners(groupPartitionEntity, c.OwnerInfo)), rows(sourceEntity),
+		rows(groupTopicEntity), rows(withOwners(groupPartitionEntity, c.OwnerInfo)), rows(sourceEntity), rows(planEntity), rows(planActionEntity),
 	)
 }
 

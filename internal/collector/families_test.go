@@ -9,6 +9,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/alikafka-exporter/alikafka-exporter/internal/admin"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/admin/engine"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
 )
 
@@ -21,7 +23,16 @@ var sections = []struct{ title, prefix, intro string }{
 	{"The cloud's API", "alikafka_api_", "`code` is `ok`, a documented error code, one of the transport faults (`timeout`, `connection_refused`, …), or `other`."},
 	{"The data", "alikafka_source_", ""},
 	{"The data", "alikafka_data_", ""},
+	{"The data", "alikafka_plan_", ""},
 	{"The data", "alikafka_series_", ""},
+	{"Acting", "alikafka_admin_", "Of the admin endpoint, see [admin.md](admin.md); absent where it is off."},
+	{"Acting", "alikafka_webhook_", ""},
+	{"Acting", "alikafka_runbook_", ""},
+	{"Acting", "alikafka_runs_", ""},
+	{"Acting", "alikafka_guard_", ""},
+	{"Acting", "alikafka_kill_", ""},
+	{"Acting", "alikafka_breaker_", ""},
+	{"Acting", "alikafka_journal_", ""},
 	{"The exporter", "alikafka_exporter_", "Besides these, `alikafka_exporter_build_info` and the Go and process collectors."},
 	{"Accounts and regions", "alikafka_", ""},
 }
@@ -31,7 +42,7 @@ func TestMetricsDocument(t *testing.T) {
 	t.Parallel()
 	c := collector.DefaultConfig()
 	c.Tags, c.OwnerInfo = []string{"KEY"}, true
-	families := append(collector.Families(c), described(t, collector.NewMetrics())...)
+	families := slices.Concat(collector.Families(c), described(t, collector.NewMetrics()), described(t, admin.NewMetrics()), described(t, engine.NewMetrics()))
 	slices.SortStableFunc(families, func(a, b collector.Family) int { return strings.Compare(a.Name, b.Name) })
 	var b strings.Builder
 	b.WriteString(`# Metrics
@@ -41,7 +52,7 @@ Generated from the table of families; a test compares them. Every family is a ga
 is in ` + "`alikafka_data_age_seconds`" + `. Timestamps are Unix seconds.
 
 `)
-	for _, title := range []string{"Accounts and regions", "Instances", "Topics", "Consumer groups", "The data", "The cloud's API", "The exporter"} {
+	for _, title := range []string{"Accounts and regions", "Instances", "Topics", "Consumer groups", "The data", "The cloud's API", "Acting", "The exporter"} {
 		fmt.Fprintf(&b, "## %s\n\n", title)
 		for _, s := range sections {
 			if s.title == title && s.intro != "" {

@@ -125,6 +125,14 @@ type lateness struct {
 	lags        [statusSlots]float32 // in messages, the last one now
 }
 
+// rewoundBy returns how many messages it has still to regain.
+func (l *lateness) rewoundBy(p *GroupPartition) int64 {
+	if l.rewoundFrom == 0 {
+		return 0
+	}
+	return max(0, l.rewoundFrom-p.Committed)
+}
+
 // late reports whether the partition's lag is more than allowed. A lower bound
 // cannot say that it is not.
 func (p *GroupPartition) late(c *StatusConfig) bool {

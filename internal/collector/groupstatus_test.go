@@ -157,7 +157,7 @@ func TestStatusIsUnknownUntilItIsReadAndWhenDataAreTooOld(t *testing.T) {
 		cloud.SetFault(sim.Match{Action: "GetConsumerProgress"}, sim.Fault{Kind: sim.Refuse, Code: "ONS_SYSTEM_ERROR"})
 		<-time.After(10 * time.Minute)
 		expect("not read for ten minutes", "ok")
-		<-time.After(7 * time.Minute)
+		<-time.After(22 * time.Minute)
 		expect("not read for longer than the TTL", "unknown")
 	})
 }

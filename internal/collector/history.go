@@ -332,6 +332,28 @@ func (r *rowReader) uvarint(b *[]byte) uint64 {
 	return v
 }
 
+// check reports whether every row can be read and follows from the next.
+func (h *history) check() error {
+	for n, start := range h.starts {
+		if int(start) >= len(h.rows) || n > 0 && start <= h.starts[n-1] {
+			return errHistory
+		}
+	}
+	var r rowReader
+	r.reset(h)
+	for r.next() {
+		if r.at.sent < h.first || r.at.answered < r.at.sent {
+			return errHistory
+		}
+		for _, end := range r.ends {
+			if end < -1 {
+				return errHistory
+			}
+		}
+	}
+	return r.err
+}
+
 // thinWindow is how many rows at most one row may stand for, in one go.
 const thinWindow = 8
 

@@ -130,7 +130,9 @@ func TestWhatCannotBeReadKeepsItsValueUntilTheTTL(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		cloud := newCloud(t, sim.Options{World: world("a", "b")})
-		e := start(t, defaults("cn-hangzhou"), cloud)
+		s := defaults("cn-hangzhou")
+		s.config.Sources["consumer_group_progress"] = collector.Source{Interval: model.Duration(30 * time.Second), TTL: model.Duration(15 * time.Minute)}
+		e := start(t, s, cloud)
 		defer background(t, e)()
 		<-time.After(time.Minute)
 		before, ok := value(gather(t, e.Families("")), "alikafka_consumer_group_partition_offset", "consumer_group", "group-of-a", "partition", "0")

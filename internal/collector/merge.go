@@ -161,6 +161,7 @@ func (a *account) mergeTopics(o *object, list []api.Topic) {
 	}
 	now := time.Now()
 	totals := TopicTotals{Topics: int64(len(list))}
+	o.calls = api.ListCalls(len(list))
 	listed := map[string]bool{}
 	for _, info := range list {
 		totals.Partitions += info.PartitionNum
@@ -181,6 +182,7 @@ func (a *account) mergeTopics(o *object, list []api.Topic) {
 		v := *t.view
 		v.Info = Section[api.Topic]{info, now}
 		t.view = &v
+		a.retarget(t.status)
 		a.mark(o.region, o.instance, kindTopic, info.Topic)
 	}
 	i.change(func(v *Instance, at time.Time) { v.TopicList = Section[TopicTotals]{totals, at} })
@@ -222,6 +224,7 @@ func (a *account) mergeGroups(o *object, list []api.ConsumerGroup) {
 		return
 	}
 	now := time.Now()
+	o.calls = api.ListCalls(len(list))
 	listed := map[string]bool{}
 	for _, info := range list {
 		if info.ConsumerID == "" || !a.config.ConsumerGroups.Match(info.ConsumerID) {
@@ -238,6 +241,7 @@ func (a *account) mergeGroups(o *object, list []api.ConsumerGroup) {
 		v := *g.view
 		v.Info = Section[api.ConsumerGroup]{info, now}
 		g.view = &v
+		a.retarget(g.progress)
 		a.mark(o.region, o.instance, kindGroup, info.ConsumerID)
 	}
 	i.change(func(v *Instance, at time.Time) { v.GroupList = Section[int]{len(list), at} })
@@ -284,6 +288,7 @@ func (a *account) mergeTopicStatus(o *object, r api.TopicStatus, times api.Times
 	v.Status = Section[TopicOffsets]{offsets, times.Answered}
 	t.view = &v
 	a.sample(t, ends, true, times)
+	a.observed(o, topicSignals(&r))
 	i.dirty = true
 	a.mark(o.region, o.instance, kindTopic, o.name)
 }
@@ -326,6 +331,7 @@ func (a *account) mergeProgress(o *object, r api.ConsumerProgress, times api.Tim
 	v := *g.view
 	v.Progress = Section[GroupProgress]{next, now}
 	g.view = &v
+	a.observed(o, progressSignals(&r, next.Status))
 	i.dirty = true
 	a.mark(o.region, o.instance, kindGroup, o.name)
 }
@@ -350,9 +356,9 @@ func (a *account) takeLogEnds(t *topic, tp api.TopicProgress, times api.Times) {
 	switch {
 	case !first:
 	case t.status.at.IsZero(): // the first read only gives way to that of others
-		a.reschedule(t.status, t.status.known.Add(time.Second))
+		a.reschedule(t.status, later(t.status.due, t.status.known.Add(t.status.need.maxAge/2)))
 	default:
-		a.reschedule(t.status, t.status.at.Add(jitter(a.interval(t.status))))
+		a.retarget(t.status)
 	}
 }
 

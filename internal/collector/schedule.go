@@ -5,7 +5,9 @@ import (
 	"container/heap"
 	"context"
 	"errors"
+	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
@@ -13,8 +15,13 @@ import (
 
 // A queue holds the objects that share a bucket of the rate limit: those of
 // one source, of one region where limits are per region. Its loop waits for a
-// slot and only then picks the most overdue object, so that a slot is never
-// spent on anything but what is most urgent at that moment.
+// slot and only then picks the object, so that a slot is never spent on
+// anything but what is most urgent at that moment.
+//
+// An object may be read again once its target has passed, and is due when the
+// interval has passed that the queue's allocation gives it: of those that may
+// be read, the first that is due goes first. So no slot is left unused while
+// there is anything to read, and yet what is idle does not crowd out what moves.
 //
 // Regions are kept apart inside a queue: one that hangs or fails fills its own
 // in-flight places, then is probed one call at a time, and takes no slots from
@@ -32,6 +39,14 @@ const (
 	maxProbe = time.Minute
 	// maxPenalty bounds the pause of an object that keeps failing alone.
 	maxPenalty = 5 * time.Minute
+	// Of the rate of a queue that knows other objects, new ones are planned to
+	// take discoveryShare, and coldShare where nearly all are new.
+	discoveryShare = 1. / 3
+	coldShare      = 0.9
+	// catchUp is how fast a backlog is worked off: one of so long takes as much
+	// from what can be stretched as may be taken, catchUpShare of the rate.
+	catchUp      = 2 * time.Minute
+	catchUpShare = 0.3
 )
 
 // object is one thing that a source reads: a region's instance list, an
@@ -43,9 +58,16 @@ type object struct {
 	instance string // "" for sources of a region or an account
 	name     string // topic or group
 
-	due   time.Time
-	index int // in the heap; -1 while it is being read or after it was dropped
-	gone  bool
+	release  time.Time // from when on it may be read
+	due      time.Time // when it should be read
+	ready    bool      // release has passed: it is in the lane's heap of these
+	index    int       // in its heap; -1 while it is being read or after it was dropped
+	gone     bool
+	need     need
+	counted  bool          // need is among those of the queue
+	interval time.Duration // that it was given last
+	calls    float64       // that a read takes; 0 means 1
+	activity activity
 
 	known time.Time // when it was first listed
 	at    time.Time // last success
@@ -69,11 +91,23 @@ type queue struct {
 	bucket string // region of the bucket; "" where limits are per account
 	lanes  map[string]*regionLane
 	wake   chan struct{} // holds a token when something may have become due
+
+	rate   float64          // polls that may leave per second
+	needs  map[need]float64 // calls that one read of all objects with that need takes
+	spread allocation       // of the rate over needs
+	stale  bool             // spread has to be made anew
+	phase  float64          // of the last object that was slowed down, 0 to 1
+	unread int              // objects that were never tried
+	first  time.Time        // when the last of them should be tried
+	late   time.Duration    // how much too late the last object was taken
+	pulls  float64          // objects that may be pulled forward now
+	pulled time.Time        // when pulls was reckoned
 }
 
 // regionLane is a queue's part of one region.
 type regionLane struct {
-	objects   objectHeap
+	waiting   objectHeap // by release
+	ready     objectHeap // by due
 	inFlight  int
 	fails     int             // in a row, of whatever object
 	of        map[string]bool // the instances of these objects
@@ -81,40 +115,71 @@ type regionLane struct {
 	notBefore time.Time
 }
 
-// eligible returns when the lane's most urgent object may be read; ok is
-// false when nothing may be until a call returns.
-func (l *regionLane) eligible() (time.Time, bool) {
+// available returns when the lane may be read; ok is false when nothing may be
+// until a call returns.
+func (l *regionLane) available(now time.Time) (at time.Time, ok bool) {
 	limit := maxInFlight
 	if l.tripped {
 		limit = 1
 	}
-	if len(l.objects) == 0 || l.inFlight >= limit {
+	if l.inFlight >= limit {
 		return time.Time{}, false
 	}
-	due := l.objects[0].due
-	if due.Before(l.notBefore) {
-		due = l.notBefore
+	for len(l.waiting.objects) > 0 && !l.waiting.objects[0].release.After(now) {
+		o := heap.Pop(&l.waiting).(*object)
+		o.ready = true
+		heap.Push(&l.ready, o)
 	}
-	return due, true
+	switch {
+	case len(l.ready.objects) > 0:
+		return later(now, l.notBefore), true
+	case len(l.waiting.objects) > 0:
+		return later(l.waiting.objects[0].release, l.notBefore), true
+	}
+	return time.Time{}, false
 }
 
-// next returns the lane whose object is most overdue, and when it may be
-// read; nil when there is nothing to wait for but a wake-up.
-func (q *queue) next() (*regionLane, time.Time) {
-	var best *regionLane
-	var when time.Time
+// next returns the lane to read from and when: of the lanes that may be read
+// now the one whose object is due first, else the first that may be; nil when
+// there is nothing to wait for but a wake-up.
+func (q *queue) next(now time.Time) (best *regionLane, when time.Time) {
 	for _, l := range q.lanes {
-		if due, ok := l.eligible(); ok && (best == nil || due.Before(when)) {
-			best, when = l, due
+		at, ok := l.available(now)
+		switch {
+		case !ok:
+		case best == nil, at.Before(when):
+			best, when = l, at
+		case at.Equal(now) && when.Equal(now) && l.ready.objects[0].due.Before(best.ready.objects[0].due):
+			best = l
 		}
 	}
 	return best, when
 }
 
+func later(t, u time.Time) time.Time {
+	if u.After(t) {
+		return u
+	}
+	return t
+}
+
+// push puts o into the heap that it belongs to.
+func (l *regionLane) push(o *object, now time.Time) {
+	o.ready = !o.release.After(now)
+	heap.Push(l.heap(o), o)
+}
+
+func (l *regionLane) heap(o *object) *objectHeap {
+	if o.ready {
+		return &l.ready
+	}
+	return &l.waiting
+}
+
 func (q *queue) lane(region string) *regionLane {
 	l := q.lanes[region]
 	if l == nil {
-		l = &regionLane{}
+		l = &regionLane{waiting: objectHeap{key: func(o *object) time.Time { return o.release }}, ready: objectHeap{key: func(o *object) time.Time { return o.due }}}
 		q.lanes[region] = l
 	}
 	return l
@@ -137,7 +202,7 @@ func (a *account) run(ctx context.Context, q *queue) {
 		if err != nil {
 			return
 		}
-		if o := a.take(q); o != nil {
+		if o := a.take(q, a.Client.PollRate(q.source.action, q.bucket)); o != nil {
 			a.work.Go(func() { a.read(slot, q, o) })
 		}
 	}
@@ -146,12 +211,13 @@ func (a *account) run(ctx context.Context, q *queue) {
 // awaitDue waits until something may be read; false when ctx ended.
 func (a *account) awaitDue(ctx context.Context, q *queue) bool {
 	for {
+		now := time.Now()
 		a.mu.Lock()
-		lane, when := q.next()
+		lane, when := q.next(now)
 		a.mu.Unlock()
 		wait := time.Hour
 		if lane != nil {
-			if wait = time.Until(when); wait <= 0 {
+			if wait = when.Sub(now); wait <= 0 {
 				return true
 			}
 		}
@@ -167,17 +233,23 @@ func (a *account) awaitDue(ctx context.Context, q *queue) bool {
 	}
 }
 
-// take removes the most overdue object from q; nil when nothing is due any
-// more.
-func (a *account) take(q *queue) *object {
+// take removes the object that is due first; nil when none may be read any
+// more. rate is what the limiter lets through now, calls per second.
+func (a *account) take(q *queue, rate float64) *object {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	lane, when := q.next()
-	if lane == nil || time.Until(when) > 0 {
+	now := time.Now()
+	lane, when := q.next(now)
+	if lane == nil || when.After(now) {
 		return nil
 	}
 	lane.inFlight++
-	return heap.Pop(&lane.objects).(*object)
+	o := heap.Pop(&lane.ready).(*object)
+	q.late = now.Sub(o.due)
+	if rate != q.rate {
+		q.rate, q.stale = rate, true
+	}
+	return o
 }
 
 // read reads one object and plans its next read.
@@ -244,13 +316,12 @@ func (a *account) failed(l *regionLane, o *object, now time.Time) {
 // wait out the pauses that it earned.
 func (a *account) recovered(l *regionLane, now time.Time) {
 	if l.tripped {
-		for _, o := range l.objects {
+		for _, o := range slices.Concat(l.waiting.objects, l.ready.objects) {
 			if o.fails > 0 {
 				o.fails = 0
-				o.due = earlier(o.due, now.Add(jitter(a.interval(o))))
+				a.reschedule(o, earlier(o.due, now.Add(jitter(o.need.target))))
 			}
 		}
-		heap.Init(&l.objects)
 	}
 	l.fails, l.tripped, l.notBefore = 0, false, time.Time{}
 	clear(l.of)
@@ -263,24 +334,82 @@ func earlier(t, u time.Time) time.Time {
 	return t
 }
 
-// plan puts o back into q: an interval after this read began, longer each time
-// when an object of an instance keeps failing.
+// plan puts o back into q after a read that began at start.
 func (a *account) plan(q *queue, o *object, start time.Time) {
-	interval := a.interval(o)
-	if o.fails > 0 && o.instance != "" {
+	q.count(o, a.need(o))
+	q.respread(start)
+	interval := q.spread.interval(o.need)
+	if o.fails > 0 && o.instance != "" { // longer each time an object keeps failing
 		interval = max(interval, min(interval<<min(o.fails-1, 8), maxPenalty))
+		o.release = start.Add(jitter(max(o.need.target, min(o.need.target<<min(o.fails-1, 8), maxPenalty))))
+		o.due = later(o.release, start.Add(interval))
+	} else {
+		q.follow(o, start, interval)
 	}
-	o.due = start.Add(jitter(interval))
-	heap.Push(&q.lane(o.region).objects, o)
+	o.interval = interval
+	q.lane(o.region).push(o, time.Now())
 }
 
-// interval is the cadence of o.
-func (a *account) interval(o *object) time.Duration {
-	d := time.Duration(a.config.Sources[o.source.name].Interval)
-	if o.source.name == sourceTopicStatus && a.consumed(o) {
-		d = max(d, min(consumedFactor*d, a.ttl(sourceTopicStatus)/2))
+// follow sets release and due of o after a read that began at start.
+func (q *queue) follow(o *object, start time.Time, interval time.Duration) {
+	// A cadence runs from when it was time to read: else every wait for a slot
+	// would slow it down.
+	from := o.release
+	if start.Sub(from) > o.need.target/4 {
+		from = start
 	}
-	return d
+	o.release = from.Add(jitter(o.need.target))
+	// With a backlog all objects of the queue are late. Then this one, too, is
+	// to be late next time, so that it does not overtake those that wait.
+	before := o.interval
+	from = later(earlier(start, o.due), start.Add(-interval))
+	o.due = from.Add(interval)
+	if o.need.urgency <= urgencyQuiet && interval > before+before/2 {
+		// Objects that slow down together must not come back together.
+		// Multiples of the golden ratio spread best.
+		_, q.phase = math.Modf(q.phase + math.Phi)
+		o.due = start.Add(before + time.Duration(q.phase*float64(interval-before)))
+	}
+}
+
+// count keeps the sums of needs, from which the spread is made.
+func (q *queue) count(o *object, n need) {
+	if o.counted && o.need == n {
+		return
+	}
+	q.discount(o)
+	o.need, o.counted = n, true
+	q.needs[n] += max(1, o.calls)
+	q.stale = true
+}
+
+// discount takes o out of the sums.
+func (q *queue) discount(o *object) {
+	if !o.counted {
+		q.unread--
+		return
+	}
+	o.counted, q.stale = false, true
+	if q.needs[o.need] -= max(1, o.calls); q.needs[o.need] < 1 {
+		delete(q.needs, o.need)
+	}
+}
+
+// respread makes the spread anew where something has changed: of the rate,
+// less what new objects and a backlog take of it.
+func (q *queue) respread(now time.Time) {
+	backlog := 0.0
+	if q.spread.over <= 1 && q.late > 0 {
+		backlog = min(1, q.late.Seconds()/catchUp.Seconds())
+	}
+	if !q.stale && backlog == 0 && q.unread == 0 {
+		return
+	}
+	reserve := catchUpShare * backlog * q.rate
+	if q.unread > 0 && q.first.After(now) {
+		reserve = max(reserve, discoveryShare*q.rate)
+	}
+	q.spread, q.stale = allocate(q.needs, q.rate, reserve), backlog > 0 || q.unread > 0
 }
 
 // jitter varies d by a tenth either way, so that objects do not march in step.
@@ -293,12 +422,35 @@ func (a *account) add(o *object, due time.Time) *object {
 	if o.known.IsZero() {
 		o.known = time.Now()
 	}
-	o.due, o.index = due, -1
+	o.release, o.due, o.index = due, due, -1
 	a.objects[o] = struct{}{}
 	q := a.queue(o.source, o.region)
-	heap.Push(&q.lane(o.region).objects, o)
+	q.unread++
+	o.need = a.need(o)
+	if o.learns() {
+		o.due = q.firstRead(due)
+	}
+	q.lane(o.region).push(o, time.Now())
 	q.signal()
 	return o
+}
+
+// firstRead returns when a new object should be read: a flood of them takes
+// part of the rate only.
+func (q *queue) firstRead(now time.Time) time.Time {
+	known := 0.0
+	for _, n := range q.needs {
+		known += n
+	}
+	share := discoveryShare
+	if known < float64(q.unread)/10 {
+		share = coldShare
+	}
+	q.first = later(q.first, now)
+	if q.rate > 0 {
+		q.first = q.first.Add(time.Duration(float64(time.Second) / (share * q.rate)))
+	}
+	return q.first
 }
 
 // drop ends reading o; a read that is under way finishes without effect on
@@ -310,8 +462,10 @@ func (a *account) drop(o *object) {
 	o.gone = true
 	delete(a.objects, o)
 	a.forgive(o)
+	q := a.queue(o.source, o.region)
+	q.discount(o)
 	if o.index >= 0 {
-		heap.Remove(&a.queue(o.source, o.region).lane(o.region).objects, o.index)
+		heap.Remove(q.lane(o.region).heap(o), o.index)
 	}
 }
 
@@ -323,10 +477,42 @@ func (a *account) reschedule(o *object, due time.Time) {
 	if o == nil || o.index < 0 {
 		return
 	}
-	o.due = due
+	a.move(o, earlier(o.release, due), due)
+}
+
+// move sets when o may and when it should be read. Called with a.mu held.
+func (a *account) move(o *object, release, due time.Time) {
 	q := a.queue(o.source, o.region)
-	heap.Fix(&q.lane(o.region).objects, o.index)
+	lane := q.lane(o.region)
+	heap.Remove(lane.heap(o), o.index)
+	o.release, o.due = release, due
+	lane.push(o, time.Now())
 	q.signal()
+}
+
+// retarget takes a change of what o needs into account, unless it is being
+// read: that will. Called with a.mu held.
+func (a *account) retarget(o *object) {
+	if o == nil || o.index < 0 || !o.counted && o.at.IsZero() {
+		return
+	}
+	n := a.need(o)
+	if o.counted && n == o.need {
+		return
+	}
+	a.resumeAt(o)
+}
+
+// resumeAt plans the next read of o, which was read last at o.at. Called with
+// a.mu held.
+func (a *account) resumeAt(o *object) {
+	q := a.queue(o.source, o.region)
+	q.count(o, a.need(o))
+	q.respread(time.Now())
+	o.interval = q.spread.interval(o.need)
+	if o.index >= 0 {
+		a.move(o, o.at.Add(jitter(o.need.target)), o.at.Add(o.interval))
+	}
 }
 
 // queue returns the queue for objects of that source and region, and starts
@@ -339,7 +525,10 @@ func (a *account) queue(s *source, region string) *queue {
 	k := queueKey{s, bucket}
 	q := a.queues[k]
 	if q == nil {
-		q = &queue{source: s, bucket: bucket, lanes: map[string]*regionLane{}, wake: make(chan struct{}, 1)}
+		q = &queue{
+			source: s, bucket: bucket, lanes: map[string]*regionLane{}, wake: make(chan struct{}, 1),
+			needs: map[need]float64{}, rate: a.Client.PollRate(s.action, bucket), spread: allocation{over: 1},
+		}
 		a.queues[k] = q
 		if a.ctx != nil {
 			a.work.Go(func() { a.run(a.ctx, q) })
@@ -353,13 +542,16 @@ type queueKey struct {
 	bucket string
 }
 
-// objectHeap orders by due time.
-type objectHeap []*object
+// objectHeap orders by a time.
+type objectHeap struct {
+	objects []*object
+	key     func(*object) time.Time
+}
 
-func (h *objectHeap) Len() int           { return len(*h) }
-func (h *objectHeap) Less(i, j int) bool { return (*h)[i].due.Before((*h)[j].due) }
+func (h *objectHeap) Len() int           { return len(h.objects) }
+func (h *objectHeap) Less(i, j int) bool { return h.key(h.objects[i]).Before(h.key(h.objects[j])) }
 func (h *objectHeap) Swap(i, j int) {
-	s := *h
+	s := h.objects
 	s[i], s[j] = s[j], s[i]
 	s[i].index, s[j].index = i, j
 }
@@ -367,16 +559,16 @@ func (h *objectHeap) Swap(i, j int) {
 // Push implements heap.Interface.
 func (h *objectHeap) Push(x any) {
 	o := x.(*object)
-	o.index = len(*h)
-	*h = append(*h, o)
+	o.index = len(h.objects)
+	h.objects = append(h.objects, o)
 }
 
 // Pop implements heap.Interface.
 func (h *objectHeap) Pop() any {
-	old := *h
+	old := h.objects
 	o := old[len(old)-1]
 	old[len(old)-1] = nil
-	*h = old[:len(old)-1]
+	h.objects = old[:len(old)-1]
 	o.index = -1
 	return o
 }

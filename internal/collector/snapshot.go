@@ -27,6 +27,7 @@ type Snapshot struct {
 	Regions   []*Region
 	Instances []*Instance
 	Sources   []SourceState
+	Plan      []PlanRow
 }
 
 // Region is a region of an account.
@@ -195,8 +196,9 @@ func (a *account) snapshot(s *Snapshot) {
 	}
 }
 
-// liveSnapshot adds the regions and sources of the account to s.
+// liveSnapshot adds the regions, sources and plan of the account to s.
 func (a *account) liveSnapshot(s *Snapshot) {
+	s.Plan = append(s.Plan, a.planRows(DefaultSupposed())...)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, id := range sortedKeys(a.regions) {

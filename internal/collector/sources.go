@@ -45,9 +45,9 @@ func sources() []*source {
 		{sourceQuota, "GetQuotaTip", 10 * time.Minute, time.Hour, readTimeout, readQuota},
 		{sourceAllowedIPs, "GetAllowedIpList", 5 * time.Minute, time.Hour, readTimeout, readAllowedIPs},
 		{sourceTopics, "GetTopicList", 2 * time.Minute, 15 * time.Minute, listTimeout, readTopics},
-		{sourceTopicStatus, "GetTopicStatus", time.Minute, 15 * time.Minute, readTimeout, readTopicStatus},
+		{sourceTopicStatus, "GetTopicStatus", time.Minute, time.Hour, readTimeout, readTopicStatus},
 		{sourceGroups, "GetConsumerList", 2 * time.Minute, 15 * time.Minute, listTimeout, readGroups},
-		{sourceProgress, "GetConsumerProgress", 30 * time.Second, 15 * time.Minute, readTimeout, readProgress},
+		{sourceProgress, "GetConsumerProgress", 30 * time.Second, 30 * time.Minute, readTimeout, readProgress},
 	}
 }
 

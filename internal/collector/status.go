@@ -7,6 +7,7 @@ type Status struct {
 	At      time.Time
 	Regions []*Region
 	Sources []SourceState
+	Plan    []PlanRow
 }
 
 // Status returns the state of regions and sources now.
@@ -15,5 +16,5 @@ func (c *Collector) Status() Status {
 	for _, a := range c.accounts {
 		a.liveSnapshot(s)
 	}
-	return Status{At: s.At, Regions: s.Regions, Sources: s.Sources}
+	return Status{At: s.At, Regions: s.Regions, Sources: s.Sources, Plan: s.Plan}
 }

@@ -155,6 +155,9 @@ func TestLoadFillsEveryField(t *testing.T) {
 	topics := want.Collect.Sources["topics"]
 	topics.Interval = model.Duration(5 * time.Minute)
 	want.Collect.Sources["topics"] = topics
+	want.Collect.MaxAge = model.Duration(10 * time.Minute)
+	want.Collect.Freshness = []collector.FreshnessRule{{Target: model.Duration(15 * time.Second), ConsumerGroups: regex(t, "pay-.*"), Instances: regex(t, "prod")}}
+	want.Collect.FreshnessTag = "team/freshness"
 	want.Collect.Topics.Exclude = regex(t, "__.*")
 	want.Collect.Tags = []string{"team", "cost-center"}
 	want.Collect.Metrics.Deny = []collector.Regexp{regex(t, "go_.*")}

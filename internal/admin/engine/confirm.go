@@ -13,7 +13,7 @@ const (
 	// firstRead and everyRead are the shortest and the longest time between
 	// two reads of a run that is confirmed.
 	firstRead = 2 * time.Second
-	everyRead = 30 * time.Second
+	everyRead = 2 * time.Minute
 
 	// agreeing is how many reads in a row must say the same.
 	agreeing = 2

@@ -68,7 +68,8 @@ func (e *Engine) release(q Request) {
 
 // fingerprint is what makes two requests the same.
 func fingerprint(q Request) string {
-	text, err := json.Marshal([]any{q.Account, q.Action, q.Params, q.SecretRefs, q.RequireApproval})
+	// As the journal has it: what is empty there is nil when it is read back.
+	text, err := json.Marshal(Request{Account: q.Account, Action: q.Action, Params: q.Params, SecretRefs: q.SecretRefs, RequireApproval: q.RequireApproval})
 	if err != nil {
 		panic(err) // it is made of strings
 	}

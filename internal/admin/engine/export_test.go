@@ -1,26 +1,35 @@
 package engine
 
+import "slices"
+
 // Row is what tests want to know of a row of the table of operations.
 type Row struct {
 	Action, Kind, Check, Inverse string
 	Guards                       []string
-	Tagged                       bool
+	Needs                        string
+	Tagged, Webhook              bool
 }
 
 // Rows returns the table of operations.
 func Rows() []Row {
 	var rows []Row
 	for _, o := range operations {
-		rows = append(rows, Row{o.action, o.kind, o.check, o.inverse, o.guards, o.tagged})
+		rows = append(rows, Row{
+			Action: o.action, Kind: o.kind, Check: o.check, Inverse: o.inverse, Guards: o.guards, Needs: o.needs.String(),
+			Tagged: o.tagged, Webhook: slices.Contains(webhookActions, o.action),
+		})
 	}
 	return rows
 }
 
-// GuardNames returns the names of the guards.
-func GuardNames() []string {
-	var names []string
+// GuardRow is what tests want to know of a guard.
+type GuardRow struct{ Name, About string }
+
+// GuardRows returns the table of guards.
+func GuardRows() []GuardRow {
+	var rows []GuardRow
 	for _, g := range guards {
-		names = append(names, g.name)
+		rows = append(rows, GuardRow{g.name, g.about})
 	}
-	return names
+	return rows
 }

@@ -127,6 +127,7 @@ type lab struct {
 	config    engine.Config
 	dir       string
 	transport http.RoundTripper
+	wrap      func(http.RoundTripper) http.RoundTripper // around the cloud; nil: nothing
 	options   func(*engine.Options)
 	metrics   *engine.Metrics
 
@@ -154,8 +155,9 @@ func newLab(t *testing.T, change func(*lab, *sim.Options)) *lab {
 	if l.cloud, err = sim.New(o); err != nil {
 		t.Fatal(err)
 	}
-	if l.transport == nil {
-		l.transport = l.cloud
+	l.transport = l.cloud
+	if l.wrap != nil {
+		l.transport = l.wrap(l.cloud)
 	}
 	return l
 }
@@ -317,4 +319,12 @@ func stepOf(action string) step {
 		panic("no step for " + action)
 	}
 	return all[i]
+}
+
+func mustRegexp(expr string) collector.Regexp {
+	re, err := collector.NewRegexp(expr)
+	if err != nil {
+		panic(err)
+	}
+	return re
 }

@@ -1,0 +1,426 @@
+package engine_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/alikafka-exporter/alikafka-exporter/internal/admin/engine"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/admin/journal"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/sim"
+)
+
+// running runs a test on a lab whose engine runs.
+func running(t *testing.T, change func(*lab, *sim.Options), f func(*lab)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, change)
+		l.start()
+		defer func() { l.stop() }()
+		f(l)
+	})
+}
+
+func TestWhoMayApprove(t *testing.T) {
+	t.Parallel()
+	running(t, nil, func(l *lab) {
+		ctx := l.t.Context()
+		r := l.do(stepOf("UpdateAllowedIp").request("1"))
+		if r.State != engine.StatePending || r.Plan.Approvals != 1 || sample(l.t, l, "alikafka_runs_pending_approval", "") != 1 {
+			l.t.Fatalf("%s, %d approvals", r.State, r.Plan.Approvals)
+		}
+		for name, c := range map[string]struct {
+			who  engine.Actor
+			hash string
+			want error
+		}{
+			"whoever asked":              {alice, r.Plan.Hash, engine.ErrSelfApproval},
+			"a webhook":                  {hook, r.Plan.Hash, engine.ErrNotAPerson},
+			"a person, for another plan": {bob, "0000", engine.ErrPlanHash},
+		} {
+			if _, err := l.engine.Approve(ctx, r.ID, c.who, c.hash); !errors.Is(err, c.want) {
+				l.t.Errorf("%s: %v", name, err)
+			}
+		}
+		if _, err := l.engine.Approve(ctx, "nosuch", bob, r.Plan.Hash); !isUnknown(err) {
+			l.t.Errorf("no such run: %v", err)
+		}
+		time.Sleep(20 * time.Minute)
+		if n := len(l.effects("UpdateAllowedIp")); n > 0 {
+			l.t.Fatalf("%d effects before the approval", n)
+		}
+		if r, err := l.engine.Approve(ctx, r.ID, bob, r.Plan.Hash); err != nil || r.State != engine.StateQueued {
+			l.t.Fatal(r.State, err)
+		}
+		if _, err := l.engine.Approve(ctx, r.ID, carol, r.Plan.Hash); !errors.Is(err, engine.ErrNotPending) {
+			l.t.Errorf("approved twice: %v", err)
+		}
+		if r = l.end(r.ID); r.State != engine.StateApplied || len(l.effects("UpdateAllowedIp")) != 1 {
+			l.t.Errorf("%s %s", r.State, r.Why)
+		}
+	})
+}
+
+func isUnknown(err error) bool {
+	_, ok := errors.AsType[*engine.UnknownError](err)
+	return ok
+}
+
+func TestAWebhooksRunAboveWriteNeedsTwoPeople(t *testing.T) {
+	t.Parallel()
+	running(t, func(l *lab, _ *sim.Options) { l.config.Guards.Whitelist.Allowed = []string{"10.9.0.0/16"} }, func(l *lab) {
+		q := by(hook, stepOf("UpdateAllowedIp"))
+		q.Key = "episode"
+		r := l.do(q)
+		if r.Plan.Approvals != 2 {
+			l.t.Fatalf("%d approvals, %s", r.Plan.Approvals, r.Why)
+		}
+		if r, err := l.engine.Approve(l.t.Context(), r.ID, bob, r.Plan.Hash); err != nil || r.State != engine.StatePending {
+			l.t.Fatal(r.State, err)
+		}
+		if _, err := l.engine.Approve(l.t.Context(), r.ID, bob, r.Plan.Hash); !errors.Is(err, engine.ErrApprovedOnce) {
+			l.t.Errorf("the same person again: %v", err)
+		}
+		if r, err := l.engine.Approve(l.t.Context(), r.ID, carol, r.Plan.Hash); err != nil || r.State != engine.StateQueued {
+			l.t.Fatal(r.State, err)
+		}
+	})
+}
+
+func TestDriftVoidsAnApproval(t *testing.T) {
+	t.Parallel()
+	running(t, nil, func(l *lab) {
+		q := stepOf("ModifyPartitionNum").request("1")
+		q.RequireApproval = true
+		r := l.do(q)
+		if err := l.cloud.AddPartitions(sim.Ref{Account: "main", Instance: post, Topic: "orders"}, 1); err != nil {
+			l.t.Fatal(err)
+		}
+		r, err := l.engine.Approve(l.t.Context(), r.ID, bob, r.Plan.Hash)
+		if err != nil || r.State != engine.StateVoid || r.Why == "" {
+			l.t.Fatalf("%s %s, %v", r.State, r.Why, err)
+		}
+		time.Sleep(time.Hour)
+		if n := len(l.effects("ModifyPartitionNum")); n > 0 {
+			l.t.Errorf("%d effects", n)
+		}
+	})
+}
+
+func TestApprovalsSurviveARestartAndExpire(t *testing.T) {
+	t.Parallel()
+	running(t, func(l *lab, _ *sim.Options) { l.config.Guards.Whitelist.Allowed = []string{"10.9.0.0/16"} }, func(l *lab) {
+		q := by(hook, stepOf("UpdateAllowedIp"))
+		q.Key = "episode"
+		r := l.do(q)
+		if _, err := l.engine.Approve(l.t.Context(), r.ID, bob, r.Plan.Hash); err != nil {
+			l.t.Fatal(err)
+		}
+		l.stop()
+		l.disk.Crash(func(int) int { return 0 })
+		time.Sleep(10 * time.Minute)
+		l.start()
+		got, _ := l.engine.Get(r.ID)
+		if got.State != engine.StatePending || len(got.Approvals) != 1 || got.Plan.Hash != r.Plan.Hash {
+			l.t.Fatalf("after a restart: %s, %d approvals", got.State, len(got.Approvals))
+		}
+		time.Sleep(21 * time.Minute)
+		if got, _ = l.engine.Get(r.ID); got.State != engine.StateExpired {
+			l.t.Fatalf("after half an hour: %s", got.State)
+		}
+		if _, err := l.engine.Approve(l.t.Context(), r.ID, carol, r.Plan.Hash); !errors.Is(err, engine.ErrNotPending) {
+			l.t.Errorf("too late: %v", err)
+		}
+	})
+}
+
+func TestReject(t *testing.T) {
+	t.Parallel()
+	running(t, nil, func(l *lab) {
+		r := l.do(stepOf("UpdateAllowedIp").request("1"))
+		if _, err := l.engine.Reject(l.t.Context(), r.ID, bob, "0"); !errors.Is(err, engine.ErrPlanHash) {
+			l.t.Error(err)
+		}
+		r, err := l.engine.Reject(l.t.Context(), r.ID, alice, r.Plan.Hash)
+		if err != nil || r.State != engine.StateRejected {
+			l.t.Errorf("%s, %v", r.State, err)
+		}
+	})
+}
+
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	running(t, nil, func(l *lab) {
+		ctx := l.t.Context()
+		q := stepOf("ModifyPartitionNum").request("key")
+		l.cloud.SetFault(sim.Match{Action: "GetTopicList"}, sim.Fault{Latency: 3 * time.Second})
+		first := make(chan engine.Run)
+		go func() {
+			r, _ := l.engine.Do(ctx, q)
+			first <- r
+		}()
+		time.Sleep(time.Second)
+		if _, err := l.engine.Do(ctx, q); !isInFlight(err) {
+			l.t.Errorf("while it is planned: %v", err)
+		}
+		r := <-first
+		if again, err := l.engine.Do(ctx, q); err != nil || again.ID != r.ID {
+			l.t.Errorf("again: %s, %v", again.ID, err)
+		}
+		other := q
+		other.Params = on(post, "Topic", "orders", "TargetPartitionNum", "8")
+		if _, err := l.engine.Do(ctx, other); !isReused(err) {
+			l.t.Errorf("with other parameters: %v", err)
+		}
+		other.Actor = bob // whose key it is not
+		if _, err := l.engine.Do(ctx, other); err != nil {
+			l.t.Errorf("another person's: %v", err)
+		}
+		l.end(r.ID)
+	})
+}
+
+func isInFlight(err error) bool {
+	_, ok := errors.AsType[*engine.KeyInFlightError](err)
+	return ok
+}
+
+func isReused(err error) bool {
+	_, ok := errors.AsType[*engine.KeyReusedError](err)
+	return ok
+}
+
+func TestRequestsThatAreWrong(t *testing.T) {
+	t.Parallel()
+	running(t, nil, func(l *lab) {
+		orders := stepOf("ModifyPartitionNum")
+		add := orders.with("AddPartitionNum", "6")
+		delete(add.params, "TargetPartitionNum")
+		noKey := orders.request("")
+		for name, c := range map[string]struct {
+			q     engine.Request
+			param string
+		}{
+			"no key":                        {noKey, "Idempotency-Key"},
+			"an increment alone":            {add.request("1"), "ExpectedPartitionNum"},
+			"both":                          {orders.with("AddPartitionNum", "6").request("1"), "AddPartitionNum"},
+			"too many partitions":           {orders.with("TargetPartitionNum", "361").request("1"), "TargetPartitionNum"},
+			"fewer partitions":              {orders.with("TargetPartitionNum", "5").request("1"), "TargetPartitionNum"},
+			"a smaller disk":                {stepOf("UpgradePostPayOrder").with("DiskSize", "100").request("1"), "DiskSize"},
+			"a parameter that nobody knows": {orders.with("Force", "true").request("1"), "Force"},
+			"an action in a name":           {stepOf("CreateTopic").with("Topic", "x&Action=DeleteTopic").request("1"), "Topic"},
+			"another region":                {orders.with("RegionId", "cn-beijing").request("1"), "RegionId"},
+			"a password in the clear":       {engine.Request{Key: "1", Actor: alice, Action: "CreateSaslUser", Params: on(post, "Username", "u", "Password", "hunter2")}, "Password"},
+			"a resource of somebody else":   {stepOf("TagResources").with("ResourceId.2", ordered).request("1"), "ResourceId.N"},
+		} {
+			_, err := l.engine.Do(l.t.Context(), c.q)
+			if !names(err, c.param) {
+				l.t.Errorf("%s: %v", name, err)
+			}
+		}
+		for _, q := range []engine.Request{
+			orders.with("InstanceId", "alikafka_post-cn-nosuch").request("1"), orders.with("InstanceId", "*").request("1"),
+			{Key: "1", Actor: alice, Action: "GetTopicList", Params: on(post)},
+			{Key: "1", Actor: alice, Action: "DropEverything"},
+		} {
+			if _, err := l.engine.Do(l.t.Context(), q); !isUnknown(err) {
+				l.t.Errorf("%s %v: %v", q.Action, q.Params, err)
+			}
+		}
+		if n := len(l.cloud.Effects(sim.Match{})); n > 0 || len(l.engine.Runs(engine.Filter{})) > 0 {
+			l.t.Errorf("%d effects", n)
+		}
+	})
+}
+
+// names reports whether one of the errors is about a parameter.
+func names(err error, param string) bool {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range joined.Unwrap() {
+			if names(e, param) {
+				return true
+			}
+		}
+	}
+	bad, ok := errors.AsType[*api.ParamError](err)
+	return ok && bad.Param == param
+}
+
+func TestADryRunLeavesNothing(t *testing.T) {
+	t.Parallel()
+	running(t, nil, func(l *lab) {
+		syncs := l.disk.Syncs()
+		q := stepOf("ModifyPartitionNum").request("")
+		q.DryRun = true
+		r := l.do(q)
+		if r.State != engine.StateDryRun || r.Plan.Desired["PartitionNum"] != "12" || r.Plan.Pre["PartitionNum"] != "6" || len(r.Verdicts) == 0 || r.Plan.Hash == "" {
+			l.t.Errorf("%+v", r)
+		}
+		time.Sleep(time.Hour)
+		if n := len(l.cloud.Effects(sim.Match{})); n > 0 || l.disk.Syncs() != syncs || len(l.engine.Runs(engine.Filter{})) > 0 {
+			l.t.Errorf("%d effects", n)
+		}
+	})
+}
+
+func TestNothingIsSentThatCannotBeRecorded(t *testing.T) {
+	t.Parallel()
+	running(t, nil, func(l *lab) {
+		ctx := l.t.Context()
+		l.disk.Limit(0) // full
+		q := stepOf("ModifyPartitionNum").request("1")
+		if _, err := l.engine.Do(ctx, q); !isNotActing(err) || !errors.Is(err, syscall.ENOSPC) {
+			l.t.Errorf("full disk: %v", err)
+		}
+		if err := l.engine.Note(ctx, "intake", "x"); !isNotActing(err) {
+			l.t.Errorf("a note on a full disk: %v", err)
+		}
+		time.Sleep(time.Hour)
+		if n := l.cloud.Calls(sim.Match{Action: "ModifyPartitionNum"}).Calls; n > 0 {
+			l.t.Fatalf("%d calls without an intent", n)
+		}
+		l.disk.Limit(-1)
+		if r := l.end(l.do(q).ID); r.State != engine.StateApplied {
+			l.t.Errorf("after room was made: %s %s", r.State, r.Why)
+		}
+		if sample(l.t, l, "alikafka_journal_writable", "") != 1 {
+			l.t.Error("the journal is said not to be writable")
+		}
+		l.disk.Fail(func(op, _ string) error {
+			if op == "sync" {
+				return syscall.EIO
+			}
+			return nil
+		})
+		q.Key, q.Params = "2", on(post, "Topic", "orders0", "TargetPartitionNum", "8")
+		remark := stepOf("ModifyTopicRemark").request("3")
+		for _, q := range []engine.Request{remark, remark} {
+			if _, err := l.engine.Do(ctx, q); !isNotActing(err) || !errors.Is(err, journal.ErrLatched) {
+				l.t.Errorf("failed fsync: %v", err)
+			}
+			l.disk.Fail(nil) // that it works again proves nothing
+		}
+		if n := len(l.effects("ModifyTopicRemark")); n > 0 || sample(l.t, l, "alikafka_journal_writable", "") != 0 {
+			l.t.Errorf("%d effects", n)
+		}
+	})
+}
+
+func isNotActing(err error) bool {
+	_, ok := errors.AsType[*engine.NotActingError](err)
+	return ok
+}
+
+// TestAnIntentThatCannotBeRecordedIsNotSent fills the disk between plan and
+// intent.
+func TestAnIntentThatCannotBeRecordedIsNotSent(t *testing.T) {
+	t.Parallel()
+	running(t, nil, func(l *lab) {
+		l.cloud.SetFault(sim.Match{Action: "GetTopicList"}, sim.Fault{Latency: 3 * time.Second})
+		r := l.do(stepOf("ModifyPartitionNum").request("1"))
+		l.disk.Limit(0)
+		time.Sleep(time.Minute)
+		l.disk.Limit(-1)
+		if r = l.end(r.ID); r.State != engine.StateVoid || len(l.effects("ModifyPartitionNum")) > 0 {
+			l.t.Errorf("%s %s, %d effects", r.State, r.Why, len(l.effects("ModifyPartitionNum")))
+		}
+	})
+}
+
+func TestAnOutcomeWaitsForRoomOnTheDisk(t *testing.T) {
+	t.Parallel()
+	running(t, nil, func(l *lab) {
+		l.cloud.SetFault(sim.Match{Action: "ModifyPartitionNum"}, sim.Fault{Latency: 3 * time.Second})
+		r := l.do(stepOf("ModifyPartitionNum").request("1"))
+		time.Sleep(time.Second) // it is on its way
+		l.disk.Limit(0)
+		time.Sleep(10 * time.Minute)
+		l.disk.Limit(-1)
+		if r = l.end(r.ID); r.State != engine.StateApplied || r.Verification.AttributedBy != "ack" {
+			l.t.Errorf("%s %s", r.State, r.Why)
+		}
+	})
+}
+
+func TestASecondProcessOnlyWatches(t *testing.T) {
+	t.Parallel()
+	running(t, func(l *lab, _ *sim.Options) {
+		l.options = func(o *engine.Options) { o.Standby = "process 4711 holds the storage" }
+	}, func(l *lab) {
+		for _, err := range []error{
+			l.engine.Err(), l.engine.Note(l.t.Context(), "x", 1), l.engine.SetKillSwitch(l.t.Context(), alice, true, "x"),
+			func() error { _, err := l.engine.Do(l.t.Context(), stepOf("DeleteTopic").request("1")); return err }(),
+		} {
+			if !isNotActing(err) {
+				l.t.Error(err)
+			}
+		}
+		q := stepOf("ModifyPartitionNum").request("")
+		q.DryRun = true
+		if r := l.do(q); r.State != engine.StateDryRun {
+			l.t.Errorf("a dry run: %s", r.State)
+		}
+	})
+}
+
+func TestANamesakeNeedsAHumanWhoResolvesIt(t *testing.T) {
+	t.Parallel()
+	running(t, nil, func(l *lab) {
+		ctx := l.t.Context()
+		needsHuman(l)
+		if sample(l.t, l, "alikafka_runs_needs_human", "") != 1 || sample(l.t, l, "alikafka_breaker_open", "") != 1 {
+			l.t.Error("metrics say nothing of it")
+		}
+		r := l.engine.Runs(engine.Filter{State: engine.StateNeedsHuman})[0]
+		l.stop()
+		l.start() // neither is forgotten
+		if k := l.engine.KillSwitch(); !k.BreakerOpen {
+			l.t.Error("the breaker closed by itself")
+		}
+		if _, err := l.engine.Resolve(ctx, r.ID, hook); !errors.Is(err, engine.ErrNotAPerson) {
+			l.t.Error(err)
+		}
+		if r, err := l.engine.Resolve(ctx, r.ID, bob); err != nil || r.ResolvedBy == nil {
+			l.t.Error(err)
+		}
+		if err := l.engine.SetKillSwitch(ctx, bob, false, "looked at it"); err != nil {
+			l.t.Error(err)
+		}
+		if sample(l.t, l, "alikafka_runs_needs_human", "") != 0 || l.engine.KillSwitch().BreakerOpen {
+			l.t.Error("it is open still")
+		}
+		if r := l.end(l.do(stepOf("ModifyPartitionNum").request("next")).ID); r.State != engine.StateApplied {
+			l.t.Errorf("afterwards: %s %s", r.State, r.Why)
+		}
+	})
+}
+
+func TestSecretsAreReadFromTheirFiles(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "password")
+	running(t, func(l *lab, _ *sim.Options) {
+		l.config.Secrets = map[string]string{"password": file}
+		l.options = func(o *engine.Options) { o.Secret = nil }
+	}, func(l *lab) {
+		create := stepOf("CreateSaslUser")
+		r := l.end(l.approve(l.do(create.request("1"))).ID)
+		if r.State != engine.StateVoid || len(l.effects("CreateSaslUser")) > 0 {
+			l.t.Errorf("without the file: %s %s", r.State, r.Why)
+		}
+		if err := os.WriteFile(file, []byte("canary-hunter2\n"), 0o600); err != nil {
+			l.t.Fatal(err)
+		}
+		if r = l.end(l.approve(l.do(create.request("2"))).ID); r.State != engine.StateApplied {
+			l.t.Errorf("%s %s", r.State, r.Why)
+		}
+		create.refs = map[string]string{"Password": "nosuch"}
+		if _, err := l.engine.Do(l.t.Context(), create.request("3")); !names(err, "Password") {
+			l.t.Errorf("no such secret: %v", err)
+		}
+	})
+}

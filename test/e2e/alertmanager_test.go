@@ -1,0 +1,282 @@
+package e2e_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+const (
+	webhookToken = "alertmanager-0123456789abcdef"
+	readerToken  = "reader-0123456789abcdef012345"
+	stage        = "alikafka_pre-cn-zvp2stage001" // of the simulated story
+)
+
+// site is a simulated cloud, an exporter that acts on it, and two
+// Alertmanagers that tell each other what they sent.
+type site struct {
+	dir      string
+	web      string // base URLs
+	admin    string
+	control  string
+	peers    []string
+	exporter *process
+}
+
+// freeAddress returns an address on loopback that nobody listens on now.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}
+
+func write(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// newSite starts everything but the exporter.
+func newSite(t *testing.T) *site {
+	t.Helper()
+	s := &site{dir: t.TempDir()}
+	web, admin := freeAddress(t), freeAddress(t)
+	s.web, s.admin = "http://"+web, "http://"+admin
+	cloud := start(t, exporter(t), "sim", "--listen-address=127.0.0.1:0", "--control.listen-address=127.0.0.1:0", "--story=calm", "--limit=-1")
+	endpoint := cloud.wait(t, `cloud on (http://[^,]+),`)[1]
+	s.control = cloud.wait(t, `steer it on (http://\S+)/control/`)[1]
+	write(t, filepath.Join(s.dir, "alertmanager.token"), webhookToken)
+	write(t, filepath.Join(s.dir, "reader.token"), readerToken)
+	write(t, filepath.Join(s.dir, "config.yaml"), fmt.Sprintf(`
+accounts:
+  - name: main
+    credentials: {access_key_id: testid, access_key_secret: testsecret}
+    acting_credentials: {access_key_id: testid, access_key_secret: testsecret}
+    regions: [cn-hangzhou]
+    endpoints: {cn-hangzhou: %q}
+rate_limits: {default: 50}
+admin:
+  alertmanager_repeat_interval: 1m
+  principals:
+    - {name: alertmanager, kind: webhook, token_file: alertmanager.token, instances: ".*", runbooks: [scale-partitions]}
+    - {name: reader, kind: person, token_file: reader.token, effects: [Read], instances: ".*"}
+  guards: {partitions: {topics: orders}}
+runbooks:
+  - name: scale-partitions
+    match: ['alertname="KafkaTopicPartitionBound"']
+    action: ModifyPartitionNum
+    params:
+      InstanceId: {label: instance_id, type: instance}
+      Topic: {label: topic, type: topic}
+      TargetPartitionNum: {times: 2, max: 96}
+    mode: auto
+    wait_for: 8s
+`, endpoint))
+	s.startAlertmanagers(t, admin)
+	return s
+}
+
+// startAlertmanagers starts two peers with the configuration that is shipped;
+// only addresses, the token's place and, since a test has no hours, the
+// intervals are others.
+func (s *site) startAlertmanagers(t *testing.T, admin string) {
+	t.Helper()
+	shipped, err := os.ReadFile("../../alerts/alertmanager.example.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(shipped)
+	for from, to := range map[string]string{
+		"127.0.0.1:19309": admin, "credentials_file: alertmanager.token": "credentials_file: " + filepath.Join(s.dir, "alertmanager.token"),
+		"group_wait: 15s": "group_wait: 1s", "group_interval: 1m": "group_interval: 2s", "repeat_interval: 4h": "repeat_interval: 3s",
+	} {
+		if !strings.Contains(text, from) {
+			t.Fatalf("the shipped configuration lacks %q", from)
+		}
+		text = strings.ReplaceAll(text, from, to)
+	}
+	config := filepath.Join(s.dir, "alertmanager.yml")
+	write(t, config, text)
+	gossip := []string{freeAddress(t), freeAddress(t)}
+	for i, address := range gossip {
+		p := start(t, "alertmanager", "--config.file="+config, "--storage.path="+filepath.Join(s.dir, "am"+strconv.Itoa(i)),
+			"--web.listen-address=127.0.0.1:0", "--cluster.listen-address="+address, "--cluster.advertise-address="+address,
+			"--cluster.peer="+gossip[1-i], "--cluster.peer-timeout=2s", "--cluster.gossip-interval=100ms", "--cluster.settle-timeout=2s", "--log.level=debug")
+		s.peers = append(s.peers, "http://"+p.wait(t, `msg="Listening on".*address=(127\.0\.0\.1:[1-9][0-9]*)`)[1])
+	}
+	for _, peer := range s.peers {
+		eventually(t, "both peers know each other", 30*time.Second, func() bool {
+			var status struct {
+				Cluster struct {
+					Status string           `json:"status"`
+					Peers  []map[string]any `json:"peers"`
+				} `json:"cluster"`
+			}
+			_, body := fetch(t, peer+"/api/v2/status")
+			return json.Unmarshal([]byte(body), &status) == nil && len(status.Cluster.Peers) == 2 && status.Cluster.Status == "ready"
+		})
+	}
+}
+
+// begin starts the exporter and waits until it watches.
+func (s *site) begin(t *testing.T) {
+	t.Helper()
+	address := func(url string) string { return strings.TrimPrefix(url, "http://") }
+	s.exporter = start(t, exporter(t), "serve", "--config.file="+filepath.Join(s.dir, "config.yaml"), "--storage.path="+filepath.Join(s.dir, "state"),
+		"--web.listen-address="+address(s.web), "--admin.listen-address="+address(s.admin))
+	eventually(t, "ready", 40*time.Second, func() bool {
+		status, _ := fetch(t, s.web+"/-/ready")
+		return status == http.StatusOK
+	})
+}
+
+// kill ends the exporter without a warning.
+func (s *site) kill() {
+	_ = s.exporter.cmd.Process.Kill()
+	<-s.exporter.done
+}
+
+// fire tells both peers of an alert, as a pair of Prometheus servers does.
+func (s *site) fire(t *testing.T, alertname string, ends time.Time) {
+	t.Helper()
+	for i, peer := range s.peers {
+		body, err := json.Marshal([]map[string]any{{
+			"labels":   map[string]string{"alertname": alertname, "severity": "warning", "instance_id": stage, "topic": "orders", "consumer_group": "billing"},
+			"startsAt": time.Now().Add(-time.Duration(i+1) * time.Minute), "endsAt": ends,
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, peer+"/api/v2/alerts", bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		resp, err := (&http.Client{Timeout: 10 * time.Second}).Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			t.Fatalf("alertmanager: %d", resp.StatusCode)
+		}
+	}
+}
+
+// effects counts what was done to the cloud.
+func (s *site) effects(t *testing.T, action string) int {
+	t.Helper()
+	var effects struct {
+		Count int `json:"count"`
+	}
+	if err := json.Unmarshal([]byte(get(t, s.control+"/control/effects?action="+action)), &effects); err != nil {
+		t.Fatal(err)
+	}
+	return effects.Count
+}
+
+// metric returns a counter of the exporter's page; 0 where it has none.
+func (s *site) metric(t *testing.T, series string) float64 {
+	t.Helper()
+	_, page := fetch(t, s.web+"/metrics")
+	m := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(series) + ` (\S+)$`).FindStringSubmatch(page)
+	if m == nil {
+		return 0
+	}
+	v, err := strconv.ParseFloat(m[1], 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// read asks the admin endpoint.
+func (s *site) read(t *testing.T, path string) string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.admin+path, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+readerToken)
+	resp, err := (&http.Client{Timeout: 10 * time.Second}).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+const acceptedDeliveries = `alikafka_webhook_deliveries_total{outcome="accepted"}`
+
+// TestAlertmanagersDeliverManyTimesAndOnceIsDone plays one episode that two
+// gossiping Alertmanagers deliver again and again, through a while in which
+// nobody answers and a kill between taking in and acting.
+func TestAlertmanagersDeliverManyTimesAndOnceIsDone(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	later := time.Now().Add(10 * time.Minute)
+	s.fire(t, "KafkaTopicPartitionBound", later) // nobody answers yet: both try again
+	s.begin(t)
+	eventually(t, "a delivery is taken in", time.Minute, func() bool { return s.metric(t, acceptedDeliveries) > 0 })
+	s.kill() // within wait_for: it was answered, and nothing was done
+	if n := s.effects(t, "ModifyPartitionNum"); n != 0 {
+		t.Fatalf("%d effects before wait_for", n)
+	}
+	s.begin(t)
+	eventually(t, "the partitions are there", time.Minute, func() bool { return s.effects(t, "ModifyPartitionNum") == 1 })
+	s.kill() // whatever the exporter knew of the outcome
+	s.begin(t)
+	eventually(t, "many deliveries of the episode", 2*time.Minute, func() bool { return s.metric(t, acceptedDeliveries) >= 5 })
+	eventually(t, "the run is over", time.Minute, func() bool {
+		return strings.Contains(s.read(t, "/api/v1/runs?runbook=scale-partitions"), `"state": "applied"`)
+	})
+	if n := s.effects(t, "ModifyPartitionNum"); n != 1 {
+		t.Errorf("%d effects of one episode", n)
+	}
+	var list struct {
+		Episodes []struct {
+			Ended   time.Time `json:"ended"`
+			Outcome string    `json:"outcome"`
+		} `json:"episodes"`
+	}
+	episodes := func() int {
+		if err := json.Unmarshal([]byte(s.read(t, "/api/v1/episodes")), &list); err != nil {
+			t.Fatal(err)
+		}
+		return len(list.Episodes)
+	}
+	if episodes() != 1 || list.Episodes[0].Outcome != "applied" || !list.Episodes[0].Ended.IsZero() {
+		t.Errorf("episodes: %+v", list.Episodes)
+	}
+	s.fire(t, "KafkaTopicPartitionBound", time.Now().Add(-time.Second)) // resolved
+	eventually(t, "the episode ends", time.Minute, func() bool { return episodes() == 1 && !list.Episodes[0].Ended.IsZero() })
+	if err := s.exporter.stop(); err != nil {
+		t.Errorf("exporter after SIGTERM: %v", err)
+	}
+}
+
+func TestTheShippedAlertmanagerConfigurationIsValid(t *testing.T) {
+	t.Parallel()
+	p := start(t, "alertmanager", "--config.file=../../alerts/alertmanager.example.yml", "--storage.path="+t.TempDir(),
+		"--web.listen-address=127.0.0.1:0", "--cluster.listen-address=")
+	p.wait(t, `msg="Completed loading of configuration file"`)
+}
