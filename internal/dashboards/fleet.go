@@ -47,7 +47,7 @@ func fleetTroubles() []panel {
 			withColumns(
 				column{name: "alertname", title: "Alert", width: 240},
 				column{name: "severity", title: "Severity", width: 80, states: []state{{"info", notice}, {"warning", warning}, {"critical", worst}}},
-				column{name: "instance_id", title: "Instance", link: toInstance()},
+				column{name: "instance_id", title: "Instance", link: &link{title: "Instance ${__data.fields.instance_id}", board: uidInstance, keep: []string{"account", "region_id"}, set: []string{"instance_id"}}},
 				column{name: "consumer_group", title: "Consumer group", link: &link{title: "Consumer group ${__data.fields.consumer_group}", board: uidGroup, keep: []string{"account", "region_id"}, set: []string{"instance_id", "consumer_group"}}},
 				column{name: "topic", title: "Topic"},
 				column{name: "Firing", hidden: true},
