@@ -22,7 +22,7 @@ GOBUILD  := CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags '$(LDFL
 
 PLATFORMS ?= linux/amd64 linux/arm64
 # Tests that play hours of simulated time.
-SIMULATED := Hour|Limit
+SIMULATED := Hour|Limit|Matrix|Histories|Killed
 FUZZTIME  ?= 30s
 HISTORIES ?= 20000
 COUNT     ?= 6
@@ -54,8 +54,7 @@ unit race: setup ## unit tests with the race detector
 	$(GO) test -race -shuffle=on -count=1 -timeout=25m $(PKG)
 
 simulated: ## long stretches of simulated time, too slow for the race detector
-	$(GO) test -count=1 -timeout=25m -run '$(SIMULATED)' ./internal/collector ./internal/api
-	$(GO) test -count=1 -timeout=25m ./internal/admin/engine
+	$(GO) test -count=1 -timeout=25m -run '$(SIMULATED)' ./internal/collector ./internal/api ./internal/admin/engine
 
 chaos: ## changes under crashes and faults: 20,000 random histories, killed processes for every action; its seed is printed
 	$(GO) test -count=1 -timeout=3h -v -run 'Matrix|Histories|Killed' ./internal/admin/engine -histories $(HISTORIES) -killed all | grep -v '^ *\(=== \|--- PASS\)'

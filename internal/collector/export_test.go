@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"time"
+	"unsafe"
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
 )
@@ -168,3 +169,67 @@ func (c *Collector) AllotForTest() {
 		a.allot()
 	}
 }
+
+// History is a history of log ends, to be filled and measured.
+type History struct {
+	Config HistoryConfig
+	h      history
+}
+
+// Add notes the log ends of partitions 0, 1 and so on.
+func (h *History) Add(at time.Time, ends ...int64) {
+	list := make([]LogEnd, len(ends))
+	for p, end := range ends {
+		list[p] = LogEnd{Partition: int32(p), Offset: end}
+	}
+	h.h.add(list, poll{at.UnixMilli(), at.UnixMilli()}, &h.Config)
+}
+
+// Rows is how many samples of each partition there are.
+func (h *History) Rows() int { return len(h.h.starts) }
+
+// Bytes is how much memory they take.
+func (h *History) Bytes() int {
+	return int(unsafe.Sizeof(h.h)) + cap(h.h.rows) + 4*cap(h.h.starts) + 8*cap(h.h.ends)
+}
+
+// Came returns when the message at an offset came; false when it is not
+// between two samples.
+func (h *History) Came(partition int32, offset int64) (time.Time, bool) {
+	end := h.h.end(partition)
+	m := []sought{{partition: partition, offset: offset, newest: end, lower: sample{end: -1}, upper: sample{poll{h.h.last.sent + 1, h.h.last.sent + 1}, end + 1}}}
+	h.h.locate(m, &rowReader{})
+	if m[0].lower.end < 0 || end <= offset {
+		return time.Time{}, false
+	}
+	return time.UnixMilli(m[0].interpolate()), true
+}
+
+// FillHistoriesForTest gives every topic so many samples of each partition and
+// returns how many those are.
+func (c *Collector) FillHistoriesForTest(rows int) (samples int) {
+	for _, a := range c.accounts {
+		for _, r := range a.regions {
+			for _, i := range r.instances {
+				for _, t := range i.topics {
+					ends := append([]LogEnd(nil), t.view.Newest...)
+					for n := range rows {
+						for p := range ends {
+							ends[p].Offset += int64(1000 + (n*p*7919)%1500)
+						}
+						at := t.history.last.sent + 30_000
+						t.history.appendRow(ends, poll{at, at + 150})
+					}
+					samples += rows * len(ends)
+				}
+			}
+		}
+	}
+	return samples
+}
+
+// WriteStateForTest writes the content of a state file.
+func (c *Collector) WriteStateForTest(out io.Writer) error { return c.writeState(out) }
+
+// ReadStateForTest reads the content of a state file.
+func ReadStateForTest(b []byte) (*State, error) { return readState(b) }

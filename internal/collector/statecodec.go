@@ -148,6 +148,16 @@ func (r *stateReader) time() time.Time {
 	return r.now
 }
 
+// until reads a date that may be up to an hour ahead.
+func (r *stateReader) until() time.Time {
+	ahead := stateReader{b: r.b, now: r.now.Add(time.Hour)}
+	t := ahead.time()
+	if r.b = ahead.b; ahead.err != nil {
+		r.fail()
+	}
+	return t
+}
+
 func (r *stateReader) json(v any) {
 	if b := r.bytes(); r.err == nil && json.Unmarshal(b, v) != nil {
 		r.fail()
@@ -192,16 +202,30 @@ func (w *stateWriter) object(o *object) {
 		return
 	}
 	w.time(o.known)
-	w.time(o.at)
 	w.bool(o.tried)
+	w.float(o.calls)
+	m := o.memory()
+	w.time(m.At)
+	w.uint(uint64(m.Quiet))
+	w.uint(uint64(m.Stuck))
+	w.float(m.Usual)
+	w.time(m.Incident)
+	for _, n := range []int64{m.Committed, m.Newest, m.Lag, int64(m.Owned)} {
+		w.int(n)
+	}
+	w.uint(uint64(m.Status))
 }
 
-// object reads an object; nil for none. It reads nothing itself.
+// object reads an object that is in no queue; nil for none.
 func (r *stateReader) object() *object {
 	if !r.bool() {
 		return nil
 	}
-	return &object{index: -1, known: r.time(), at: r.time(), tried: r.bool()}
+	o := &object{index: -1, known: r.time(), tried: r.bool(), calls: r.float()}
+	o.at = r.time()
+	o.activity = activity{quiet: r.small(math.MaxInt32), stuck: r.small(math.MaxInt32), usual: r.float(), incident: r.until()}
+	o.activity.signals = signals{committed: r.int(), newest: r.int(), lag: r.int(), owned: int(r.int()), status: r.status()}
+	return o
 }
 
 func (w *stateWriter) rate(v Rate) {

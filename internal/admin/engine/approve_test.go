@@ -173,7 +173,7 @@ func TestKeys(t *testing.T) {
 			l.t.Errorf("again: %s, %v", again.ID, err)
 		}
 		other := q
-		other.Params = on(post, "Topic", "orders", "TargetPartitionNum", "8")
+		other.Params = on(post, "Topic", "orders", "TargetPartitionNum", "24")
 		if _, err := l.engine.Do(ctx, other); !isReused(err) {
 			l.t.Errorf("with other parameters: %v", err)
 		}

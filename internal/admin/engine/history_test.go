@@ -144,6 +144,9 @@ func (h *history) world(l *lab, o *sim.Options) {
 	if h.rng.IntN(3) == 0 {
 		o.ReadLag, o.FreshReads = time.Duration(h.rng.IntN(20))*time.Second, 0.5
 	}
+	if h.rng.IntN(2) == 0 {
+		l.options = func(o *engine.Options) { o.SegmentSize = 12 << 10 } // the journal begins anew again and again
+	}
 	rate := h.rng.Float64() * 0.6
 	faulty := h.faults(rate)
 	o.Faults = faulty

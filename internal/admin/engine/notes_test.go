@@ -1,0 +1,75 @@
+package engine_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/alikafka-exporter/alikafka-exporter/internal/admin/engine"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/admin/journal"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/sim"
+)
+
+// ledger is somebody else's state in the journal: it changes by notes alone.
+type ledger struct{ entries []string }
+
+func (b *ledger) install(o *engine.Options) {
+	b.entries = nil
+	o.SegmentSize = 4 << 10
+	o.Replay = map[string]func(time.Time, json.RawMessage) error{"entry": func(_ time.Time, body json.RawMessage) error {
+		var s string
+		err := json.Unmarshal(body, &s)
+		b.entries = append(b.entries, s)
+		return err
+	}}
+	o.Carry = func() []engine.Note {
+		var notes []engine.Note
+		for _, s := range b.entries {
+			notes = append(notes, engine.Note{Kind: "entry", Body: s})
+		}
+		return notes
+	}
+}
+
+func TestNotesOutliveSegmentsAndRestarts(t *testing.T) {
+	t.Parallel()
+	var book ledger
+	running(t, func(l *lab, _ *sim.Options) { l.options = book.install }, func(l *lab) {
+		ctx := l.t.Context()
+		r := l.end(l.do(stepOf("ModifyPartitionNum").request("1")).ID)
+		if err := l.engine.SetKillSwitch(ctx, alice, true, "drill"); err != nil {
+			l.t.Fatal(err)
+		}
+		var want []string
+		for i := range 40 {
+			want = append(want, fmt.Sprintf("delivery %d, %040d", i, i))
+			if err := l.engine.Note(ctx, "entry", want[i]); err != nil {
+				l.t.Fatal(err)
+			}
+			if !slices.Equal(book.entries, want) {
+				l.t.Fatal("a note that was made is not told")
+			}
+			if i%10 == 9 {
+				l.stop()
+				l.disk.Crash(func(int) int { return 0 })
+				l.start()
+			}
+		}
+		if !slices.Equal(book.entries, want) {
+			l.t.Errorf("after restarts: %d notes of %d", len(book.entries), len(want))
+		}
+		again, ok := l.engine.Get(r.ID)
+		if !ok || again.State != engine.StateApplied || !l.engine.KillSwitch().Stopped {
+			l.t.Errorf("after restarts: run %s, kill switch %+v", again.State, l.engine.KillSwitch())
+		}
+		sum, err := journal.Scan(l.disk, l.dir+"/journal", func(journal.Record, journal.Hash) error { return nil })
+		if err != nil || sum.Segments < 3 {
+			l.t.Errorf("%+v, %v", sum, err)
+		}
+		if err := l.engine.Note(ctx, "entry", func() {}); err == nil {
+			l.t.Error("what is no JSON was recorded")
+		}
+	})
+}
