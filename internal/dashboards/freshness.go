@@ -43,6 +43,10 @@ func freshnessHeadline() []panel {
 // needed is how much of its limit an action takes by the plan.
 const needed = `max by (account, action) (alikafka_plan_required_requests_per_second{OF}) / max by (account, action) (alikafka_api_rate_limit_requests_per_second{OF})`
 
+// sourceErrors are those of the chosen time. A series that was not there at its
+// beginning began with its first error, which no increase knows of.
+const sourceErrors = `alikafka_source_errors_total{SEL} unless alikafka_source_errors_total{SEL} offset RANGE or increase(alikafka_source_errors_total{SEL}[RANGE])`
+
 func freshnessSources() []panel {
 	return []panel{
 		graph(11, "Age of data by source", "Age of the oldest object of each source. A saw tooth is normal: its height is the cycle. The line is where the alert begins.", unitSeconds,
@@ -52,7 +56,7 @@ func freshnessSources() []panel {
 			query{`max by (REGION, source) (alikafka_data_age_seconds{SEL})`, "Oldest"},
 			query{`max by (REGION, source) (alikafka_source_objects{SEL})`, "Objects"},
 			query{`max by (REGION, source) (alikafka_source_last_success_timestamp_seconds{SEL}) * 1000`, "Last success"},
-			query{`sum by (REGION, source) (increase(alikafka_source_errors_total{SEL}[RANGE]))`, "Errors"},
+			query{`sum by (REGION, source) (`+sourceErrors+`)`, "Errors"},
 		).withColumns(
 			column{name: "source", title: "Source"},
 			column{name: "region_id", title: "Region", width: 120},
@@ -81,7 +85,7 @@ func apiFailures() []panel {
 		graph(6, "Failures by code", "Calls a second that did not end in ok: a documented error code, or a transport fault. Nothing here is good.", unitRequests,
 			query{`sum by (code) (rate(alikafka_api_requests_total{OF,code!="ok"}[RATE])) > 0`, "{{code}}"}).withEmpty("no failures"),
 		bars(6, "Errors by source", "Reads of sources that failed within the chosen time, by error code. Nothing here is good.", unitCount, []step{{0, calm}, {0.5, warning}},
-			query{`sum by (source, reason) (increase(alikafka_source_errors_total{SEL}[RANGE])) > 0`, "{{source}}: {{reason}}"}).withEmpty("no errors"),
+			query{`sum by (source, reason) (`+sourceErrors+`) > 0`, "{{source}}: {{reason}}"}).withEmpty("no errors"),
 		graph(6, "Throttled by action", "Calls a second that the cloud's flow control refused: other tools use the account, or the limit is lower than configured.", unitRequests,
 			query{throttled, "{{action}}"}),
 		graph(6, "Time to answer", "From sending a request to the last byte of its reply.", unitSeconds,
