@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	"gopkg.in/yaml.v3"
+
 	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/dashboards"
 )
@@ -449,5 +451,107 @@ func TestThresholds(t *testing.T) {
 		if rules[name] != value {
 			t.Errorf("%s: the dashboards say %v, the rules %v", name, value, rules[name])
 		}
+	}
+}
+
+var (
+	documented = regexp.MustCompile("(?m)^\\| `(alikafka_[a-z_]+)` \\|")
+	unused     = regexp.MustCompile(`(?s)(<!-- unused -->\n).*(<!-- end -->)`)
+)
+
+// TestUnusedMetrics lists what is exported and neither seen on a dashboard nor
+// part of an alert.
+func TestUnusedMetrics(t *testing.T) {
+	t.Parallel()
+	var used, list strings.Builder
+	for _, pattern := range []string{folder + "/*.json", "../../alerts/*.rules.yml"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatal(pattern, err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			used.Write(text)
+		}
+	}
+	metrics, err := os.ReadFile("../../docs/metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range documented.FindAllSubmatch(metrics, -1) {
+		if !regexp.MustCompile(`\b` + string(m[1]) + `(_bucket)?[^a-z_]`).MatchString(used.String()) {
+			fmt.Fprintf(&list, "- `%s`\n", m[1])
+		}
+	}
+	const file = "../../docs/dashboards.md"
+	page, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := unused.ReplaceAllString(string(page), "${1}\n"+list.String()+"\n${2}")
+	if *update {
+		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if string(page) != want {
+		t.Errorf("%s should list as unused (run `make golden`):\n%s", file, list.String())
+	}
+}
+
+// TestProvisioning holds the files for Grafana to those for Prometheus and to
+// what the document says.
+func TestProvisioning(t *testing.T) {
+	t.Parallel()
+	load := func(file string, into any) {
+		text, err := os.ReadFile(filepath.Join("../../deploy", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := yaml.Unmarshal(text, into); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+	}
+	var sources struct {
+		APIVersion  int `yaml:"apiVersion"`
+		Datasources []struct {
+			Type, URL string
+			JSONData  struct {
+				TimeInterval string `yaml:"timeInterval"`
+			} `yaml:"jsonData"`
+		}
+	}
+	var providers struct {
+		APIVersion int `yaml:"apiVersion"`
+		Providers  []struct {
+			Type    string
+			Options struct{ Path string }
+		}
+	}
+	var prometheus struct {
+		Global struct {
+			Interval string `yaml:"scrape_interval"`
+		}
+	}
+	load("grafana/provisioning/datasources/alikafka.yml", &sources)
+	load("grafana/provisioning/dashboards/alikafka.yml", &providers)
+	load("prometheus/prometheus.yml", &prometheus)
+	if len(sources.Datasources) != 1 || sources.APIVersion != 1 || sources.Datasources[0].Type != "prometheus" {
+		t.Fatalf("data sources %+v", sources)
+	}
+	if got := sources.Datasources[0].JSONData.TimeInterval; got != prometheus.Global.Interval {
+		t.Errorf("timeInterval %s, and Prometheus scrapes every %s", got, prometheus.Global.Interval)
+	}
+	if len(providers.Providers) != 1 || providers.APIVersion != 1 || providers.Providers[0].Type != "file" {
+		t.Fatalf("providers %+v", providers)
+	}
+	page, err := os.ReadFile("../../docs/dashboards.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if mount := "dashboards:" + providers.Providers[0].Options.Path + ":ro"; !strings.Contains(string(page), mount) {
+		t.Errorf("the document does not mount %s", mount)
 	}
 }
