@@ -24,8 +24,9 @@ PLATFORMS ?= linux/amd64 linux/arm64
 # The test with a stage of its own, for its report.
 DASHBOARDS := TestDashboardsShowTheDemo
 # Tests that play hours of simulated time.
-SIMULATED := Hour|Limit|Matrix|Histories|Killed
+SIMULATED := Hour|Limit|ThePlanIs|Matrix|Histories|Killed
 FUZZTIME  ?= 30s
+SEED      ?= 1
 HISTORIES ?= 20000
 COUNT     ?= 6
 BASE      ?= HEAD~1
@@ -33,7 +34,7 @@ SERIES    ?= 10000,100000,1000000
 PARTS     ?= reply,scrape,memory,readers,footprint
 IMAGE     ?= alikafka-exporter:$(VERSION)
 
-.PHONY: help build test setup vet race unit simulated chaos e2e dashboards alerts conformance lint fmt fuzz bench bench-packages bench-exporter bench-diff golden demo tools dist image image-test clean
+.PHONY: help build test setup vet race unit simulated sim-freshness chaos e2e dashboards alerts conformance lint fmt fuzz bench bench-packages bench-exporter bench-diff golden demo tools dist image image-test clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -59,7 +60,11 @@ simulated: ## long stretches of simulated time, too slow for the race detector
 	$(GO) test -count=1 -timeout=25m -run '$(SIMULATED)' ./internal/collector ./internal/api ./internal/admin/engine
 
 chaos: ## changes under crashes and faults: 20,000 random histories, killed processes for every action; its seed is printed
-	$(GO) test -count=1 -timeout=3h -v -run 'Matrix|Histories|Killed' ./internal/admin/engine -histories $(HISTORIES) -killed all | grep -v '^ *\(=== \|--- PASS\)'
+	$(GO) test -count=1 -timeout=3h -v -run 'Matrix|Histories' ./internal/admin/engine -histories $(HISTORIES) | grep -v '^ *\(=== \|--- PASS\)'
+	$(GO) test -count=1 -timeout=1h -parallel 32 -run Killed ./internal/admin/engine -killed all
+
+sim-freshness: ## a simulated day of 1,000 groups: how soon incidents show, against round robin; SEED=1
+	$(GO) test -count=1 -timeout=60m -run 'TestFreshnessDay$$' ./internal/collector -freshness.day -freshness.seed=$(SEED)
 
 e2e: build ## the built binary, scraped by a real Prometheus
 	@tools/build.sh prometheus alertmanager

@@ -96,7 +96,7 @@ func newPlanRow(source *source, c *Config, objects int, needs map[need]float64, 
 		if r.Target == 0 || n.target < r.Target {
 			r.Target = n.target
 		}
-		r.MaxAge, r.Worst = max(r.MaxAge, n.maxAge), max(r.Worst, interval)
+		r.MaxAge, r.Worst = max(r.MaxAge, n.maxAge), max(r.Worst, interval, n.target+n.target/10) // jitter
 		if n.urgency >= urgencyActive {
 			r.Active = max(r.Active, interval)
 		}

@@ -47,6 +47,8 @@ const (
 	// from what can be stretched as may be taken, catchUpShare of the rate.
 	catchUp      = 2 * time.Minute
 	catchUpShare = 0.3
+	// mostLate is how late an object may stay because all others are.
+	mostLate = 10 * time.Minute
 )
 
 // object is one thing that a source reads: a region's instance list, an
@@ -362,7 +364,7 @@ func (q *queue) follow(o *object, start time.Time, interval time.Duration) {
 	// With a backlog all objects of the queue are late. Then this one, too, is
 	// to be late next time, so that it does not overtake those that wait.
 	before := o.interval
-	from = later(earlier(start, o.due), start.Add(-interval))
+	from = later(earlier(start, o.due), start.Add(-max(interval, mostLate)))
 	o.due = from.Add(interval)
 	if o.need.urgency <= urgencyQuiet && interval > before+before/2 {
 		// Objects that slow down together must not come back together.

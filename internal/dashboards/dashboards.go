@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -159,8 +160,8 @@ func noYes() []state { return []state{{"no", calm}, {"yes", worst}} }
 // statusOf numbers the states of a state set: at most one of them is 1.
 func statusOf(by, metric, label string, states []state) string {
 	var terms []string
-	for i := len(states) - 1; i >= 0; i-- {
-		terms = append(terms, fmt.Sprintf("%d * (max by (%s) (%s{SEL,%s=%q}) == 1)", i, by, metric, label, states[i].name))
+	for i, s := range slices.Backward(states) {
+		terms = append(terms, fmt.Sprintf("%d * (max by (%s) (%s{SEL,%s=%q}) == 1)", i, by, metric, label, s.name))
 	}
 	return strings.Join(terms, " or ")
 }

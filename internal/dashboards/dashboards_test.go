@@ -68,7 +68,7 @@ type (
 		Links         []link
 		Panels        []panel
 	}
-	source struct{ Type, UID string }
+	source   struct{ Type, UID string }
 	variable struct {
 		Name, Label, Type string
 		Datasource        source
@@ -334,22 +334,22 @@ func TestVariables(t *testing.T) {
 			}
 			known[v.Name] = true
 		}
-		asked := ""
+		var asked strings.Builder
 		for _, a := range d.Annotations.List {
 			used("annotation "+a.Name, a.Expr)
 		}
 		for _, p := range d.Panels {
 			for _, q := range p.Targets {
 				used(p.Title, q.Expr)
-				asked += q.Expr
+				asked.WriteString(q.Expr)
 			}
 			for _, l := range linksOf(t, p) {
 				used(p.Title, l.URL)
-				asked += l.URL
+				asked.WriteString(l.URL)
 			}
 		}
 		for _, v := range d.Templating.List[1:] {
-			if !strings.Contains(asked, "$"+v.Name) && !strings.Contains(asked, "${"+v.Name) {
+			if !strings.Contains(asked.String(), "$"+v.Name) && !strings.Contains(asked.String(), "${"+v.Name) {
 				t.Errorf("%s: nothing uses the variable %s", name, v.Name)
 			}
 		}
@@ -506,7 +506,7 @@ func TestUnusedMetrics(t *testing.T) {
 func TestProvisioning(t *testing.T) {
 	t.Parallel()
 	load := func(file string, into any) {
-		text, err := os.ReadFile(filepath.Join("../../deploy", file))
+		text, err := os.ReadFile("../../deploy/" + file)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -56,7 +56,7 @@ func freshnessSources() []panel {
 			query{`max by (REGION, source) (alikafka_data_age_seconds{SEL})`, "Oldest"},
 			query{`max by (REGION, source) (alikafka_source_objects{SEL})`, "Objects"},
 			query{`max by (REGION, source) (alikafka_source_last_success_timestamp_seconds{SEL}) * 1000`, "Last success"},
-			query{`sum by (REGION, source) (`+sourceErrors+`)`, "Errors"},
+			query{`sum by (REGION, source) (` + sourceErrors + `)`, "Errors"},
 		).withColumns(
 			column{name: "source", title: "Source"},
 			column{name: "region_id", title: "Region", width: 120},
@@ -85,7 +85,7 @@ func apiFailures() []panel {
 		graph(6, "Failures by code", "Calls a second that did not end in ok: a documented error code, or a transport fault. Nothing here is good.", unitRequests,
 			query{`sum by (code) (rate(alikafka_api_requests_total{OF,code!="ok"}[RATE])) > 0`, "{{code}}"}).withEmpty("no failures"),
 		bars(6, "Errors by source", "Reads of sources that failed within the chosen time, by error code. Nothing here is good.", unitCount, []step{{0, calm}, {0.5, warning}},
-			query{`sum by (source, reason) (`+sourceErrors+`) > 0`, "{{source}}: {{reason}}"}).withEmpty("no errors"),
+			query{`sum by (source, reason) (` + sourceErrors + `) > 0`, "{{source}}: {{reason}}"}).withEmpty("no errors"),
 		graph(6, "Throttled by action", "Calls a second that the cloud's flow control refused: other tools use the account, or the limit is lower than configured.", unitRequests,
 			query{throttled, "{{action}}"}),
 		graph(6, "Time to answer", "From sending a request to the last byte of its reply.", unitSeconds,

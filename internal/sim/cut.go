@@ -108,6 +108,7 @@ func (g *group) cutOff(why cut, now time.Duration) {
 		g.rebalanced(now, "member failed to heartbeat in time")
 	}
 	g.out |= why
+	g.repace(now)
 }
 
 func (g *group) letIn(why cut, now time.Duration) {
@@ -128,6 +129,7 @@ func (g *group) letIn(why cut, now time.Duration) {
 		}
 	}
 	g.rebalanced(now, "member joined the group")
+	g.repace(now)
 }
 
 // whitelisted cuts off or lets in the clients of a port range after its
@@ -141,7 +143,7 @@ func (in *instance) whitelisted(portRange string, before, after []string, now ti
 	}
 	for _, g := range in.groups {
 		if g.PortRange == portRange {
-			decide(g, &g.listed, before, after, address(in.ID, g.Name, 0), now)
+			decide(g, &g.listed, before, after, g.address(in.ID, 0), now)
 		}
 	}
 }

@@ -143,7 +143,7 @@ func (c *Cloud) AddPartitions(ref Ref, n int) error {
 	})
 }
 
-// grow gives a topic n more partitions at a time.
+// grow gives a topic n more partitions at a time. Its groups share them out.
 func (c *Cloud) grow(in *instance, t *topic, n int, now time.Duration) {
 	last := &t.eras[len(t.eras)-1]
 	next := era{from: now, sum: t.total(now)}
@@ -154,10 +154,17 @@ func (c *Cloud) grow(in *instance, t *topic, n int, now time.Duration) {
 	t.Partitions += n
 	next.weight = c.weights(in.ID, t)
 	t.eras = append(t.eras, next)
+	for _, g := range in.groups {
+		if slices.ContainsFunc(g.subscriptions, func(s *subscription) bool { return s.topic == t }) && len(g.online(now)) > 0 {
+			g.rebalanced(now, "topic has more partitions")
+			g.repace(now)
+		}
+	}
 }
 
 // SetMembers changes how many members of a group are online; 0 sends all
-// away. It does not change what is consumed, see [Cloud.Pause].
+// away. What is consumed changes only where members have a rate, see
+// [Cloud.Pause].
 func (c *Cloud) SetMembers(ref Ref, n int) error {
 	return c.edit(ref, func(_ *account, in *instance) error {
 		g := in.byGroup[ref.Group]
@@ -168,9 +175,10 @@ func (c *Cloud) SetMembers(ref Ref, n int) error {
 		if n < len(g.clients) {
 			reason = "member left the group"
 		}
-		g.Offline, g.clients = n == 0, clients(in.ID, g.Name, n)
+		g.Offline, g.clients = n == 0, g.members(in.ID, n)
 		_, now := c.now()
 		g.rebalanced(now, reason)
+		g.repace(now)
 		if n > 0 {
 			g.wake(now)
 		}

@@ -62,6 +62,7 @@ type group struct {
 	forgotten     int64         // of those
 	phase         time.Duration // of its commits
 	clients       []client
+	first         netip.Addr // of the members, where the world says so
 	out           cut
 	listed        bool // the whitelist has let its members in
 }
@@ -71,6 +72,7 @@ type subscription struct {
 
 	topic *topic
 	bends map[int]*bend // by partition
+	paces []pace        // of members with a rate
 }
 
 // client is a member of a group.
@@ -267,7 +269,23 @@ func (c *Cloud) addGroup(in *instance, w Group, now time.Duration) error {
 		orElse(&s.Delay, 200*time.Millisecond)
 		g.subscriptions = append(g.subscriptions, &subscription{Subscription: s, topic: t, bends: make(map[int]*bend)})
 	}
-	g.clients = clients(in.ID, w.Name, w.Members)
+	if w.Address != "" {
+		ip, err := netip.ParseAddr(w.Address)
+		if err != nil {
+			return fmt.Errorf("consumer group %s: %w", w.Name, err)
+		}
+		g.first = ip
+	}
+	g.clients = g.members(in.ID, w.Members)
+	if w.MemberRate != 0 {
+		if err := g.bounded(); err != nil {
+			return err
+		}
+		g.repace(now)
+	}
+	if g.listed = g.first.IsValid(); g.listed && !covers(in.allowed(false, g.PortRange), g.first) {
+		g.cutOff(byWhitelist, now)
+	}
 	in.groups = append(in.groups, g)
 	in.byGroup[w.Name] = g
 	return nil
@@ -278,16 +296,24 @@ func address(instance, name string, n int) netip.Addr {
 	return netip.AddrFrom4([4]byte{192, 168, byte(hash(instance, "/", name) % 200), byte(10 + n%200)})
 }
 
-// clients returns n members of a group.
-func clients(instance, group string, n int) []client {
+// address returns where the n-th member of the group lives.
+func (g *group) address(instance string, n int) netip.Addr {
+	if !g.first.IsValid() {
+		return address(instance, g.Name, n)
+	}
+	ip := g.first
+	for range n {
+		ip = ip.Next()
+	}
+	return ip
+}
+
+// members returns the first n members of a group.
+func (g *group) members(instance string, n int) []client {
 	cs := make([]client, n)
 	for i := range cs {
-		id := group + "-consumer-" + itoa(i+1)
-		cs[i] = client{
-			id:     id,
-			member: id + "-" + digits(instance+id, 8),
-			ip:     address(instance, group, i).String(),
-		}
+		id := g.Name + "-consumer-" + itoa(i+1)
+		cs[i] = client{id: id, member: id + "-" + digits(instance+id, 8), ip: g.address(instance, i).String()}
 	}
 	return cs
 }

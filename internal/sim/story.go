@@ -13,20 +13,24 @@ type story struct {
 	fault func(*Call) *Fault
 }
 
-// stories are the worlds by name. All but lively have one small instance.
+// stories are the worlds by name; docs/simulator.md tells them. All but lively
+// have one small instance.
 var stories = map[string]story{
-	"lively":         {lively, storms(10*time.Minute, 30*time.Second, 0.3)},
-	"calm":           {stage(Scene{}), nil},
-	"storm":          {stage(Scene{}), storms(time.Minute, 40*time.Second, 0.6)},
-	"stall":          {stage(Stall(20*time.Second, 3*time.Minute, 2*time.Minute)), nil},
-	"stop":           {stage(Stop(20*time.Second, 4*time.Minute, 2*time.Minute)), nil},
-	"rewind":         {stage(Rewind(30*time.Second, 30*time.Minute, 6*time.Minute)), nil},
-	"catchup":        {stage(Rewind(0, time.Hour, 8*time.Minute)), nil},
-	"slow":           {stage(Sway(0, 5*time.Minute, 4*time.Minute, 3*time.Minute)), nil},
-	"stuck":          {stage(stuck(2, 20*time.Second, 6*time.Minute, time.Minute)), nil},
-	"expiring":       {stageWith(func(in *Instance) { in.ExpiresIn = 5 * day }), nil},
-	"open-whitelist": {stageWith(func(in *Instance) { in.Allowed = append(in.Allowed, openToAll()) }), nil},
-	"unread-topic":   {stageWith(func(in *Instance) { in.Topics = append(in.Topics, Topic{Name: "unread", Rate: 5}) }), nil},
+	"lively":          {lively, storms(10*time.Minute, 30*time.Second, 0.3)},
+	"calm":            {stage(Scene{}), nil},
+	"storm":           {stage(Scene{}), storms(time.Minute, 40*time.Second, 0.6)},
+	"stall":           {stage(Stall(20*time.Second, 3*time.Minute, 2*time.Minute)), nil},
+	"stop":            {stage(Stop(20*time.Second, 4*time.Minute, 2*time.Minute)), nil},
+	"dead":            {stage(dead(20 * time.Second)), nil},
+	"rewind":          {stage(Rewind(30*time.Second, 30*time.Minute, 6*time.Minute)), nil},
+	"catchup":         {stage(Rewind(0, time.Hour, 8*time.Minute)), nil},
+	"slow":            {stage(Sway(0, 5*time.Minute, 4*time.Minute, 3*time.Minute)), nil},
+	"stuck":           {stage(stuck(2, 20*time.Second, 6*time.Minute, time.Minute)), nil},
+	"partition-bound": {stageWith(partitionBound), nil},
+	"locked-out":      {stageWith(func(in *Instance) { in.Groups[0].Address = "10.20.30.10" }), nil},
+	"expiring":        {stageWith(func(in *Instance) { in.ExpiresIn = 5 * day }), nil},
+	"open-whitelist":  {stageWith(func(in *Instance) { in.Allowed = append(in.Allowed, openToAll()) }), nil},
+	"unread-topic":    {stageWith(func(in *Instance) { in.Topics = append(in.Topics, Topic{Name: "unread", Rate: 5}) }), nil},
 }
 
 // Stories returns the names of the stories.
@@ -93,6 +97,25 @@ func Rewind(at, by, catchUp time.Duration) Scene {
 // catches up.
 func Sway(at, slow, by, catchUp time.Duration) Scene {
 	return Scene{Knots: []Knot{{at, 0}, {at + slow, by}, {at + slow + catchUp, 0}}}
+}
+
+// dead is a group whose members vanish for good.
+func dead(at time.Duration) Scene {
+	const long = 3650 * day
+	s := Stop(at, long, day)
+	s.Period = long + 2*day
+	return s
+}
+
+// partitionBound has more produced to a topic that was opted in to scaling
+// than three members can consume, and no partitions for the three others.
+func partitionBound(in *Instance) {
+	in.Topics[0] = Topic{
+		Name: "orders", Partitions: 3, Rate: 120, Shape: Steady, Tags: []Tag{{"alikafka-exporter-scale", "true"}},
+	}
+	in.Groups[0] = Group{
+		Name: "billing", Members: 6, MemberRate: 32, CommitEvery: time.Second, Subscriptions: []Subscription{{Topic: "orders"}},
+	}
 }
 
 // stuck is a group that stands still on one partition.

@@ -292,6 +292,9 @@ func (g *group) position(s *subscription, p int, now time.Duration) time.Duratio
 	if g.affects(p) {
 		place -= g.Scene.behind(at)
 	}
+	if len(s.paces) > 0 {
+		place = min(place, s.reached(p, at))
+	}
 	if o := s.bends[p]; o != nil && now >= o.since {
 		bent := s.topic.later(o.place, time.Duration(o.speed*float64(max(at, o.from)-o.from)))
 		switch {

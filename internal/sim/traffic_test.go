@@ -514,17 +514,22 @@ func TestBadWorlds(t *testing.T) {
 		return sim.Options{World: &sim.World{Accounts: []sim.Account{{Name: "a", Instances: []sim.Instance{in}}}}}
 	}
 	for want, o := range map[string]sim.Options{
-		`sim: no such story: "sad"`:                                                        {Story: "sad"},
-		`sim: the world has no account to give keys to`:                                    {World: &sim.World{}},
-		`sim: account a: instance "": the id must be given and unique`:                     in(sim.Instance{}),
-		`sim: account a: instance i: no such region: "moon"`:                               in(sim.Instance{ID: "i", RegionID: "moon"}),
-		`sim: account a: instance i: topic "": the name must be given and unique`:          in(sim.Instance{ID: "i", Topics: []sim.Topic{{}}}),
-		`sim: account a: instance i: topic t: negative partitions, rate or time`:           in(sim.Instance{ID: "i", Topics: []sim.Topic{{Name: "t", Rate: -1}}}),
-		`sim: account a: instance i: consumer group "": the name must be given and unique`: in(sim.Instance{ID: "i", Groups: []sim.Group{{}}}),
-		`sim: account a: instance i: consumer group g: negative members or time`:           in(sim.Instance{ID: "i", Groups: []sim.Group{{Name: "g", Members: -1}}}),
-		`sim: account a: instance i: consumer group g: no such topic: "t"`:                 in(sim.Instance{ID: "i", Groups: []sim.Group{{Name: "g", Subscriptions: []sim.Subscription{{Topic: "t"}}}}}),
-		`sim: account a: listed twice`:                                                     {World: &sim.World{Accounts: []sim.Account{{Name: "a"}, {Name: "a"}}}},
-		`sim: account b: access key k is in use`:                                           {World: &sim.World{Accounts: []sim.Account{{Name: "a", Keys: []sim.Key{{ID: "k"}}}, {Name: "b", Keys: []sim.Key{{ID: "k"}}}}}},
+		`sim: no such story: "sad"`:                                                                              {Story: "sad"},
+		`sim: the world has no account to give keys to`:                                                          {World: &sim.World{}},
+		`sim: account a: instance "": the id must be given and unique`:                                           in(sim.Instance{}),
+		`sim: account a: instance i: no such region: "moon"`:                                                     in(sim.Instance{ID: "i", RegionID: "moon"}),
+		`sim: account a: instance i: topic "": the name must be given and unique`:                                in(sim.Instance{ID: "i", Topics: []sim.Topic{{}}}),
+		`sim: account a: instance i: topic t: negative partitions, rate or time`:                                 in(sim.Instance{ID: "i", Topics: []sim.Topic{{Name: "t", Rate: -1}}}),
+		`sim: account a: instance i: consumer group "": the name must be given and unique`:                       in(sim.Instance{ID: "i", Groups: []sim.Group{{}}}),
+		`sim: account a: instance i: consumer group g: negative members or time`:                                 in(sim.Instance{ID: "i", Groups: []sim.Group{{Name: "g", Members: -1}}}),
+		`sim: account a: instance i: consumer group g: no such topic: "t"`:                                       in(sim.Instance{ID: "i", Groups: []sim.Group{{Name: "g", Subscriptions: []sim.Subscription{{Topic: "t"}}}}}),
+		`sim: account a: instance i: consumer group g: a rate of members is not negative and goes with no scene`: in(sim.Instance{ID: "i", Groups: []sim.Group{{Name: "g", MemberRate: 1, Scene: sim.Stop(0, 1, 1)}}}),
+		`sim: account a: instance i: consumer group g: members with a rate read steady topics only, not t`: in(sim.Instance{
+			ID: "i", Topics: []sim.Topic{{Name: "t"}}, Groups: []sim.Group{{Name: "g", MemberRate: 1, Subscriptions: []sim.Subscription{{Topic: "t"}}}},
+		}),
+		`sim: account a: instance i: consumer group g: ParseAddr("x"): unable to parse IP`: in(sim.Instance{ID: "i", Groups: []sim.Group{{Name: "g", Address: "x"}}}),
+		`sim: account a: listed twice`:           {World: &sim.World{Accounts: []sim.Account{{Name: "a"}, {Name: "a"}}}},
+		`sim: account b: access key k is in use`: {World: &sim.World{Accounts: []sim.Account{{Name: "a", Keys: []sim.Key{{ID: "k"}}}, {Name: "b", Keys: []sim.Key{{ID: "k"}}}}}},
 	} {
 		if _, err := sim.New(o); err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)

@@ -424,3 +424,25 @@ func TestSecretsAreReadFromTheirFiles(t *testing.T) {
 		}
 	})
 }
+
+func TestARunWaitsForItsAccount(t *testing.T) {
+	t.Parallel()
+	running(t, nil, func(l *lab) {
+		l.cloud.SetFault(sim.Match{Action: "ModifyPartitionNum"}, sim.Fault{Kind: sim.Reset, Executed: true})
+		l.cloud.SetFault(sim.Match{Action: "GetTopicList"}, sim.Fault{Latency: 3 * time.Second})
+		r := l.do(stepOf("ModifyPartitionNum").request("1"))
+		time.Sleep(4 * time.Second) // it was sent; nothing is known
+		l.stop()
+		accounts := l.accounts
+		l.options = func(o *engine.Options) { o.Accounts = nil }
+		l.start()
+		time.Sleep(24 * time.Hour)
+		if got, _ := l.engine.Get(r.ID); got.State != engine.StateReconciling {
+			l.t.Fatalf("without its account: %s %s", got.State, got.Why)
+		}
+		l.engine.Configure(accounts, l.inventory, l.config)
+		if got := l.end(r.ID); got.State != engine.StateApplied || len(l.effects("ModifyPartitionNum")) != 1 {
+			l.t.Errorf("%s %s", got.State, got.Why)
+		}
+	})
+}

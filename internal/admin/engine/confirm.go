@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -47,6 +48,9 @@ const (
 // confirm brings a run that was sent to its end by reading. It sends nothing.
 func (e *Engine) confirm(ctx context.Context, r Run) error {
 	p, err := e.resume(r)
+	if _, later := errors.AsType[*NotActingError](err); later {
+		return err
+	}
 	if err != nil {
 		return e.finish(ctx, r.ID, StateNeedsHuman, err.Error(), r.Verification)
 	}
@@ -90,9 +94,9 @@ func (e *Engine) since(signed time.Time) time.Time {
 // deadlines sets when to give up.
 func (c *confirmation) deadlines(since time.Time, quiescence time.Duration) {
 	c.quiet = since.Add(quiescence + c.op.unseen)
-	c.deadline = c.quiet.Add(c.op.settle)
-	if c.known {
-		c.deadline = time.Now().Add(c.op.settle)
+	c.deadline = time.Now().Add(c.op.settle)
+	if !c.known && c.quiet.After(time.Now()) {
+		c.deadline = c.quiet.Add(c.op.settle)
 	}
 }
 
@@ -138,8 +142,8 @@ func (c *confirmation) verdict(now time.Time) (State, string) {
 		return StateApplied, ""
 	case c.seen == seesPre && c.v.Agreed >= agreeing:
 		return StateNotApplied, "the call had no effect, and can have none any more"
-	case now.Before(c.deadline):
-		return "", ""
+	case now.Before(c.deadline), c.v.Agreed > 0 && now.Before(c.deadline.Add(everyRead)):
+		return "", "" // in the latter case the next read may decide
 	case c.v.Error != "":
 		return StateNeedsHuman, "the cloud could not be read: " + c.v.Error
 	case c.known:

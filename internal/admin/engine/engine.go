@@ -33,7 +33,7 @@ type Engine struct {
 	order    []string        // ids, oldest first
 	keys     map[string]string
 	planned  map[string]bool // keys whose requests are being planned
-	owned    map[string]bool // runs that a goroutine of Run works on
+	owned    map[string]bool // runs that a goroutine of Run works on; false: it has given up
 	changed  chan struct{}   // closed when a run changes
 	kill     killRecord
 	breaker  string // why it is open; empty: closed
@@ -90,9 +90,13 @@ func Open(o Options) (*Engine, error) {
 }
 
 // Configure replaces what may change with the configuration. Runs that are
-// planned already keep their plan.
+// planned already keep their plan; those that were given up are taken up again.
 func (e *Engine) Configure(accounts map[string]Account, inventory Inventory, c Config) {
 	e.settings.Store(&settings{accounts: accounts, inventory: inventory, config: c})
+	e.mu.Lock()
+	maps.DeleteFunc(e.owned, func(_ string, works bool) bool { return !works })
+	e.mu.Unlock()
+	e.wakeUp()
 }
 
 // Close closes the journal. Run must have returned.

@@ -60,7 +60,7 @@ func (e *Engine) claim() []string {
 	defer e.mu.Unlock()
 	var ids []string
 	for _, id := range e.order {
-		if e.runs[id].active() && !e.owned[id] {
+		if _, taken := e.owned[id]; !taken && e.runs[id].active() {
 			e.owned[id] = true
 			ids = append(ids, id)
 		}
@@ -71,9 +71,11 @@ func (e *Engine) claim() []string {
 func (e *Engine) disown(id string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.runs[id] == nil || !e.runs[id].active() {
-		delete(e.owned, id) // else it was given up until the next start
+	if r := e.runs[id]; r != nil && r.active() {
+		e.owned[id] = false
+		return
 	}
+	delete(e.owned, id)
 }
 
 // expire ends the runs that nobody approved in time and returns how long until
@@ -119,7 +121,7 @@ func (e *Engine) advance(ctx context.Context, id string) {
 		}
 		if err != nil {
 			if ctx.Err() == nil {
-				e.o.Logger.Error("run given up until the next start", "run", id, "state", string(r.State), "err", err)
+				e.o.Logger.Error("run given up until the next start or reload", "run", id, "state", string(r.State), "err", err)
 			}
 			return
 		}

@@ -131,8 +131,9 @@ type lab struct {
 	options   func(*engine.Options)
 	metrics   *engine.Metrics
 
-	engine *engine.Engine
-	stop   func()
+	accounts map[string]engine.Account
+	engine   *engine.Engine
+	stop     func()
 }
 
 // allowed are the settings under which every action may be run.
@@ -178,8 +179,9 @@ func (l *lab) open() error {
 	if err != nil {
 		return err
 	}
+	l.accounts = map[string]engine.Account{"main": {Client: client}}
 	o := engine.Options{
-		Accounts: map[string]engine.Account{"main": {Client: client}}, Inventory: l.inventory, Config: l.config, Dir: l.dir,
+		Accounts: l.accounts, Inventory: l.inventory, Config: l.config, Dir: l.dir,
 		Logger: slog.New(slog.DiscardHandler), Metrics: l.metrics, FS: l.disk,
 		Secret: func(name string) (secret.String, error) {
 			if name != "password" {

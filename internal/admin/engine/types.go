@@ -264,7 +264,7 @@ type Options struct {
 	// Replay is told of every note by kind: of those in the journal when it is
 	// opened, and of each that Note makes, once it is durable and before Note
 	// returns. Notes should change state nowhere else.
-	// A kind that is not here is skipped.
+	// They must not call the engine. A kind that is not here is skipped.
 	Replay map[string]func(at time.Time, body json.RawMessage) error
 	// Carry returns the notes that must outlive the present journal segment,
 	// which is about to be closed. It must not call the engine. Nil: none.

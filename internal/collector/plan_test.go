@@ -1,0 +1,137 @@
+package collector_test
+
+import (
+	"fmt"
+	"math"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/sim"
+)
+
+// TestThePlanIsWhatIsMeasured plans for numbers of groups, for which nothing is
+// known but the part that is active, and compares that with what a simulated
+// exporter then does.
+func TestThePlanIsWhatIsMeasured(t *testing.T) {
+	t.Parallel()
+	if anHour < time.Hour {
+		t.Skip("hours of simulated time: without the race detector")
+	}
+	for _, test := range []struct {
+		instances, groups int // groups of each
+		warm, span        time.Duration
+	}{
+		{1, 1, 5 * time.Minute, time.Hour},
+		{1, 50, 5 * time.Minute, time.Hour},
+		{5, 100, time.Hour, time.Hour},
+		{25, 200, 2 * time.Hour, 2 * time.Hour},
+	} {
+		t.Run(fmt.Sprintf("%d groups", test.instances*test.groups), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				groups := test.instances * test.groups
+				w := manyGroups(test.instances, test.groups)
+				cloud := newCloud(t, sim.Options{World: &w, Latency: 40 * time.Millisecond})
+				s := defaults("cn-hangzhou")
+				s.config.Metrics.Allow = []collector.Regexp{expr(t, "alikafka_up")}
+				planned := collector.PlanFor(collector.Inventory{Regions: 1, Instances: test.instances, Topics: 10 * test.instances, ConsumerGroups: groups},
+					collector.Supposed{Active: max(0.1, 1/float64(groups)), Consumed: min(1, float64(groups)/10)}, s.config, s.limits)
+				e := start(t, s, cloud)
+				defer background(t, e)()
+				<-time.After(test.warm)
+				got := observeGroups(e, cloud, groups, test.span)
+				for i := range planned {
+					row := &planned[i]
+					if row.Action == busiest {
+						checkPlan(t, "supposed", row, got)
+					}
+					calls := got.calls[row.Action]
+					if want := row.Used * test.span.Minutes() * 60; math.Abs(calls-want) > max(0.05*want, 1) && row.Source != "regions" { // which are given
+						t.Errorf("%s: %v calls, planned %.1f", row.Action, calls, want)
+					}
+				}
+				for _, row := range e.Plan(collector.DefaultSupposed()) {
+					if row.Action == busiest {
+						checkPlan(t, "learned", &row, got)
+					}
+				}
+			})
+		})
+	}
+}
+
+// manyGroups returns instances with ten topics and so many groups each, of
+// which every tenth has something to read.
+func manyGroups(instances, groups int) sim.World {
+	a := sim.Account{Name: "main"}
+	for i := range instances {
+		in := sim.Instance{ID: fmt.Sprintf("alikafka_pre-cn-%02d", i), RegionID: "cn-hangzhou", GroupLimit: int64(groups)}
+		for n := range 10 {
+			t := sim.Topic{Name: fmt.Sprintf("topic-%d", n), Partitions: 1, Rate: 5, Shape: sim.Steady}
+			if n > 0 {
+				t.Quiet = 48 * time.Hour
+			}
+			in.Topics = append(in.Topics, t)
+		}
+		for n := range groups {
+			in.Groups = append(in.Groups, sim.Group{
+				Name: fmt.Sprintf("group-%04d", n), CommitEvery: time.Second, Subscriptions: []sim.Subscription{{Topic: fmt.Sprintf("topic-%d", n%10)}},
+			})
+		}
+		a.Instances = append(a.Instances, in)
+	}
+	return sim.World{Accounts: []sim.Account{a}}
+}
+
+// measured is what happened in a span of time.
+type measured struct {
+	calls       map[string]float64 // by action
+	perMinute   float64            // of the progress of groups
+	cycle       float64            // seconds
+	mean, worst float64            // age of progress, seconds
+}
+
+func observeGroups(e exporter, cloud *sim.Cloud, groups int, span time.Duration) measured {
+	m := measured{calls: map[string]float64{}}
+	actions := collector.Actions(defaults("cn-hangzhou").accounts[0].AccountConfig)
+	for _, action := range actions {
+		m.calls[action] = -float64(cloud.Calls(sim.Match{Action: action}).Calls)
+	}
+	sum, n := 0.0, 0
+	for begin := time.Now(); time.Since(begin) < span; {
+		<-time.After(max(7*time.Second, span/500+time.Second))
+		s := e.Snapshot()
+		for _, i := range s.Instances {
+			for _, g := range i.Groups {
+				age := s.At.Sub(g.Progress.At).Seconds()
+				sum, n, m.worst = sum+age, n+1, max(m.worst, age)
+			}
+		}
+	}
+	for _, action := range actions {
+		m.calls[action] += float64(cloud.Calls(sim.Match{Action: action}).Calls)
+	}
+	m.perMinute = m.calls[busiest] / span.Minutes()
+	m.cycle = 60 * float64(groups) / m.perMinute
+	m.mean = sum / float64(n)
+	return m
+}
+
+func checkPlan(t *testing.T, which string, row *collector.PlanRow, got measured) {
+	t.Helper()
+	t.Logf("%s: planned %.2f calls a minute, a cycle of %.1f s, a mean age of %.1f s, %.0f s at worst; measured %.2f, %.1f s, %.1f s, %.0f s",
+		which, 60*row.Used, row.Cycle.Seconds(), row.Age.Seconds(), row.Worst.Seconds(), got.perMinute, got.cycle, got.mean, got.worst)
+	for _, c := range []struct {
+		what      string
+		plan, got float64
+	}{{"calls a minute", 60 * row.Used, got.perMinute}, {"cycle", row.Cycle.Seconds(), got.cycle}, {"mean age", row.Age.Seconds(), got.mean}} {
+		if math.Abs(c.got-c.plan) > 0.05*c.plan {
+			t.Errorf("%s: %s: planned %.2f, measured %.2f", which, c.what, c.plan, c.got)
+		}
+	}
+	if got.worst > 1.15*row.Worst.Seconds()+2 {
+		t.Errorf("%s: a group was %.0f s old, planned are at most %.0f s", which, got.worst, row.Worst.Seconds())
+	}
+}
