@@ -252,12 +252,13 @@ func actAsPrinted(t *testing.T, demo *process, storage string) {
 	}
 }
 
-// failSomeCalls has the cloud fail for a while, through its control endpoint.
+// failSomeCalls has the cloud fail through its control endpoint, so often in a
+// row that no retry helps.
 func failSomeCalls(t *testing.T, control string) {
 	t.Helper()
 	for _, fault := range []string{
-		`{"match": {"action": "GetConsumerProgress"}, "fault": {"kind": "refuse", "rate": 0.3, "times": 20}}`,
-		`{"match": {"action": "GetTopicStatus"}, "fault": {"kind": "reset", "rate": 0.3, "times": 20}}`,
+		`{"match": {"action": "GetConsumerProgress"}, "fault": {"kind": "refuse", "times": 24}}`,
+		`{"match": {"action": "GetTopicStatus"}, "fault": {"kind": "reset", "times": 12}}`,
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, control+"/control/faults", strings.NewReader(fault))
 		if err != nil {
@@ -296,8 +297,8 @@ scrape_configs:
 		status, _ := fetch(t, "http://"+web+"/-/ready")
 		return status == http.StatusOK
 	})
-	failSomeCalls(t, demo.wait(t, `steer it +(http://\S+)/control/`)[1])
 	actAsPrinted(t, demo, storage)
+	failSomeCalls(t, demo.wait(t, `steer it +(http://\S+)/control/`)[1])
 	for _, all := range []bool{true, false} {
 		var queries []*asked
 		for _, b := range boards(t) {
