@@ -38,6 +38,7 @@ const (
 const principals = `
 admin:
   allowed_hosts: [exporter.monitoring.svc]
+  alertmanager_repeat_interval: 1h
   principals:
     - {name: alice, kind: person, token_file: alice, effects: [Read, Write, Secure, Destroy], instances: alikafka_pre-cn-mine.*}
     - {name: bob, kind: person, token_file: bob, effects: [Read], instances: .*, may_approve: true, privileged: true}

@@ -13,7 +13,7 @@ import (
 
 // Matcher is a condition on a label, written as in Alertmanager: name="value",
 // !=, =~ and !~. Expressions match whole values. A label that an alert lacks is
-// empty.
+// empty. The zero Matcher matches nothing. The zero Matcher matches nothing.
 type Matcher struct {
 	Name  string
 	Value string
@@ -32,9 +32,10 @@ func (m Matcher) Matches(labels map[string]string) bool {
 		return value != m.Value
 	case "=~":
 		return m.re.MatchString(value)
-	default:
+	case "!~":
 		return !m.re.MatchString(value)
 	}
+	return false
 }
 
 // String returns the matcher in the syntax that UnmarshalText reads.

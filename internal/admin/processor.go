@@ -54,8 +54,7 @@ type processor struct {
 // intake is a delivery that is not wholly processed.
 type intake struct {
 	delivery
-	durable bool
-	done    []bool // by alert
+	done []bool // by alert
 }
 
 func newProcessor(o Options) *processor {
@@ -70,20 +69,7 @@ func newProcessor(o Options) *processor {
 // in this life or in another.
 func (p *processor) accept(ctx context.Context, d delivery) (string, error) {
 	d.ID, d.At = uuid.NewString(), time.Now().UTC()
-	in := &intake{delivery: d, done: make([]bool, len(d.Alerts))}
-	// It is pending before it is durable, so that a journal segment that
-	// begins in between carries it over.
-	p.mu.Lock()
-	p.pending = append(p.pending, in)
-	p.mu.Unlock()
-	err := p.engine.Note(ctx, noteDelivery, d)
-	p.mu.Lock()
-	in.durable = err == nil
-	if err != nil {
-		p.pending = slices.DeleteFunc(p.pending, func(x *intake) bool { return x == in })
-	}
-	p.mu.Unlock()
-	if err != nil {
+	if err := p.engine.Note(ctx, noteDelivery, d); err != nil {
 		return "", err
 	}
 	p.nudge()
@@ -97,7 +83,8 @@ func (p *processor) nudge() {
 	}
 }
 
-// replay returns what reads the processor's notes back.
+// replay returns what is told of the processor's notes: of those in the journal
+// when it is opened, and of each that is made afterwards.
 func (p *processor) replay() map[string]func(time.Time, json.RawMessage) error {
 	return map[string]func(time.Time, json.RawMessage) error{
 		noteDelivery: func(_ time.Time, body json.RawMessage) error {
@@ -105,28 +92,40 @@ func (p *processor) replay() map[string]func(time.Time, json.RawMessage) error {
 			if err := json.Unmarshal(body, &d); err != nil {
 				return fmt.Errorf("delivery: %w", err)
 			}
-			known := slices.ContainsFunc(p.pending, func(in *intake) bool { return in.ID == d.ID })
-			if !known {
-				p.pending = append(p.pending, &intake{delivery: d, durable: true, done: make([]bool, len(d.Alerts))})
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			// A carried delivery is in the segment before, too.
+			if !slices.ContainsFunc(p.pending, func(in *intake) bool { return in.ID == d.ID }) {
+				p.pending = append(p.pending, &intake{delivery: d, done: make([]bool, len(d.Alerts))})
 			}
 			return nil
 		},
 		noteProgress: func(_ time.Time, body json.RawMessage) error {
+			if p.engine != nil {
+				return nil // our own words of a moment ago
+			}
 			var note progress
 			if err := json.Unmarshal(body, &note); err != nil {
 				return fmt.Errorf("progress: %w", err)
 			}
-			for _, in := range p.pending {
-				for i := range in.done {
-					in.done[i] = in.done[i] || slices.Contains(note.Done, itemID(&in.delivery, i))
-				}
-			}
-			p.sweep()
-			for i := range note.Episodes {
-				p.put(&note.Episodes[i])
-			}
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.restore(note)
 			return nil
 		},
+	}
+}
+
+// restore applies a note of progress. Called with p.mu held.
+func (p *processor) restore(note progress) {
+	for _, in := range p.pending {
+		for i := range in.done {
+			in.done[i] = in.done[i] || slices.Contains(note.Done, itemID(&in.delivery, i))
+		}
+	}
+	p.sweep()
+	for i := range note.Episodes {
+		p.put(&note.Episodes[i])
 	}
 }
 
@@ -170,8 +169,7 @@ func (p *processor) carry() []engine.Note {
 
 func itemID(d *delivery, i int) string { return d.ID + "/" + strconv.Itoa(i) }
 
-// sweep drops deliveries that are processed. Called with p.mu held, or before
-// anybody else knows p.
+// sweep drops deliveries that are processed. Called with p.mu held.
 func (p *processor) sweep() {
 	p.pending = slices.DeleteFunc(p.pending, func(in *intake) bool { return !slices.Contains(in.done, false) })
 }
@@ -233,9 +231,6 @@ func (p *processor) take() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, in := range p.pending {
-		if !in.durable {
-			continue
-		}
 		for i, a := range in.Alerts {
 			if in.done[i] || !p.takeAlert(&in.delivery, i, a, inventory, now) {
 				continue
@@ -258,7 +253,7 @@ func (p *processor) take() {
 func (p *processor) hasPending() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return slices.ContainsFunc(p.pending, func(in *intake) bool { return in.durable })
+	return len(p.pending) > 0
 }
 
 // forget drops episodes that count for nothing any more.

@@ -377,3 +377,40 @@ func sampled(names ...string) bool {
 	}
 	return h.Sum32()%32 == 0
 }
+
+// TestAClockThatWasSetShortensNothing sets the clock while the process is down
+// and a call is on its way that takes effect 5 minutes later.
+func TestAClockThatWasSetShortensNothing(t *testing.T) {
+	t.Parallel()
+	const year = 365 * 24 * time.Hour
+	for _, forward := range []time.Duration{24 * time.Hour, year, -24 * time.Hour, -year} {
+		synctest.Test(t, func(t *testing.T) {
+			m := newMachine(t, nil)
+			m.cloud.SetFault(sim.Match{Action: "ModifyPartitionNum"}, sim.Fault{Kind: sim.Hang, ApplyAfter: 5 * time.Minute, Times: 1})
+			m.onSent = m.die
+			q := stepOf("ModifyPartitionNum").request("key")
+			if _, err := m.attempt(q); err == nil || !m.isDead() {
+				t.Fatal("the machine is up still")
+			}
+			m.onSent = func() {}
+			m.down()
+			m.stop()
+			m.disk = shifted(t, m.disk, -forward)
+			m.reboot(time.Second)
+			defer func() { m.stop() }()
+			start := time.Now()
+			r, err := m.engine.Wait(t.Context(), m.promised[0])
+			if err != nil || r.State != engine.StateApplied || len(m.effects("ModifyPartitionNum")) != 1 {
+				t.Errorf("%s forward: %s %s, %v", forward, r.State, r.Why, err)
+			}
+			if took := time.Since(start); took > time.Hour {
+				t.Errorf("%s forward: it took %s", forward, took)
+			}
+			// The cool-down of a day holds where the clock was set back, too.
+			q.Key, q.Params = "again", on(post, "Topic", "orders", "TargetPartitionNum", "13")
+			if r, err = m.engine.Do(t.Context(), q); err != nil || r.State != engine.StateRefused && forward < 0 {
+				t.Errorf("%s forward, again: %s, %v", forward, r.State, err)
+			}
+		})
+	}
+}
