@@ -34,7 +34,7 @@ SERIES    ?= 10000,100000,1000000
 PARTS     ?= reply,scrape,memory,readers,footprint
 IMAGE     ?= alikafka-exporter:$(VERSION)
 
-.PHONY: help build test setup vet race unit simulated sim-freshness chaos e2e dashboards alerts conformance lint fmt fuzz bench bench-packages bench-exporter bench-diff golden demo tools dist image image-test clean
+.PHONY: help build test setup vet race unit simulated sim-freshness chaos e2e dashboards pages screenshots alerts conformance lint fmt fuzz bench bench-packages bench-exporter bench-diff golden demo tools dist image image-test clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -68,12 +68,20 @@ sim-freshness: ## a simulated day of 1,000 groups: how soon incidents show, agai
 
 e2e: build ## the built binary, scraped by a real Prometheus
 	@tools/build.sh prometheus alertmanager
-	@for m in $(filter-out test/conformance test/alerts,$(TESTMODULES)); do echo "cd $$m && go test ./..."; \
+	@for m in $(filter-out test/conformance test/alerts test/browser,$(TESTMODULES)); do echo "cd $$m && go test ./..."; \
 		(cd $$m && EXPORTER=$(CURDIR)/bin/alikafka-exporter PATH=$(BIN):$$PATH $(GO) test -count=1 -timeout=5m -skip '^$(DASHBOARDS)$$' ./...); done
 
 dashboards: build ## every query of the Grafana dashboards on the demo, in a real Prometheus: what each returns
 	@tools/build.sh prometheus
 	cd test/e2e && EXPORTER=$(CURDIR)/bin/alikafka-exporter PATH=$(BIN):$$PATH $(GO) test -count=1 -timeout=10m -v -run '^$(DASHBOARDS)$$' .
+
+pages: build ## the pages in a headless Chromium, with mouse and keyboard, judged by axe-core
+	@test/browser/setup
+	cd test/browser && EXPORTER=$(CURDIR)/bin/alikafka-exporter $(GO) test -count=1 -timeout=10m ./...
+
+screenshots: build ## docs/images, taken of the demo
+	@test/browser/setup
+	cd test/browser && EXPORTER=$(CURDIR)/bin/alikafka-exporter $(GO) run ./screenshots -out $(CURDIR)/docs/images
 
 alerts: ## alert rules: promtool, unit tests, a mutant of every rule, runbook pages
 	@tools/build.sh prometheus

@@ -115,5 +115,5 @@ func greetAdmin(w io.Writer, a *app, tokens string) {
   # What was done and why: plan, verdicts of the guards, approval, call, verification.
   as alice -H 'Prefer: wait=60' BASE/api/v1/runs/$RUN
 `)
-	_, _ = fmt.Fprintf(w, "  %[1]sadmin%[2]s     %[3]s/  (any user, a token of %[4]s as password)\n\nChange the cloud from a shell:\n%[5]s\n", bold, plain, base, tokens, lines)
+	_, _ = fmt.Fprintf(w, "  %[1]sadmin%[2]s     %[3]s/  (open it, and type a token of %[4]s)\n\nChange the cloud from a shell:\n%[5]s\n", bold, plain, base, tokens, lines)
 }

@@ -28,7 +28,9 @@ func routes() []route {
 	webhooks := []engine.ActorKind{engine.Webhook}
 	all := []engine.ActorKind{engine.Person, engine.Webhook}
 	return []route{
-		{"GET", pagePath + "{$}", "The operations page.", false, people, (*Server).servePage},
+		{"GET", pagePath + "{$}", "The operations page. It holds no data and asks for them with a token.", false, nil, (*Server).servePage},
+		{"GET", "/api/v1/principal", "Whose token it is, and what that may do.", false, all, (*Server).getPrincipal},
+		{"GET", "/api/v1/guards", "The guards, and the limits in force.", false, people, (*Server).getGuards},
 		{"GET", actionsPath, "Every action: parameters, effect, and whether the caller may ask for it.", false, people, (*Server).getActions},
 		{"POST", actionsPath + "/{action}", "Runs an action.", true, people, (*Server).postAction},
 		{"POST", webhookPath, "Takes in a webhook of Alertmanager, version 4. 202 once it is durable.", true, webhooks, (*Server).postWebhook},
@@ -387,6 +389,9 @@ func (s *Server) postApprove(x *exchange) error {
 	return s.answerRun(x, run)
 }
 
+// maxReason is how long the reason of a rejection may be, in bytes.
+const maxReason = 1000
+
 func (s *Server) postReject(x *exchange) error {
 	run, v, err := s.judged(x)
 	if err != nil {
@@ -395,7 +400,10 @@ func (s *Server) postReject(x *exchange) error {
 	if !x.principal.MayApprove && run.Actor.Principal != x.principal.Name {
 		return refuse(forbidden, "the principal may not reject what others asked for")
 	}
-	run, err = s.engine.Reject(x.Context(), run.ID, x.actor(), v.Reason)
+	if len(v.Reason) > maxReason {
+		return &refusal{reason: invalidParam, detail: "the run still waits", errors: []fieldError{{"reason", fmt.Sprintf("has more than %d bytes", maxReason)}}}
+	}
+	run, err = s.engine.Reject(x.Context(), run.ID, x.actor(), v.PlanHash, v.Reason)
 	if err != nil {
 		return err
 	}

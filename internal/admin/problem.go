@@ -53,7 +53,7 @@ var reasons = []struct {
 	{wrongToken, http.StatusUnauthorized, "The token is not known", "counted against the caller's address"},
 	{forbidden, http.StatusForbidden, "Not allowed to this principal", "action, instance, run or switch is not the principal's"},
 	{guardRefused, http.StatusForbidden, "A guard refused", "`guards` says which, its limit and the value; `run` is the record"},
-	{crossOrigin, http.StatusForbidden, "Requests from web pages are refused", "the request has an `Origin`"},
+	{crossOrigin, http.StatusForbidden, "Requests from web pages are refused", "the request has an `Origin`, and does not come from the operations page of this listener"},
 	{notFound, http.StatusNotFound, "There is no such thing", "unknown path, action, run or instance; paths with `//`, `..` or `%2F`"},
 	{wrongMethod, http.StatusMethodNotAllowed, "The method does not fit", "`Allow` says which do"},
 	{inFlight, http.StatusConflict, "The operation is in flight", "same Idempotency-Key, not ended yet; `Location` is the run"},

@@ -26,6 +26,7 @@ import (
 	"github.com/alikafka-exporter/alikafka-exporter/internal/admin/engine"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/page"
 )
 
 // Options make a Server. All but Runbooks, Readers and Engine.Accounts are
@@ -53,6 +54,7 @@ type Server struct {
 	processor *processor
 	routes    []route
 	mux       *http.ServeMux
+	page      *page.Page
 }
 
 // New reads tokens and opens the journal. Nothing acts until Run.
@@ -62,7 +64,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		o: o, log: o.Logger, keys: keys, failures: newFailures(), processor: newProcessor(o),
+		o: o, log: o.Logger, keys: keys, failures: newFailures(), processor: newProcessor(o), page: newPage(),
 	}
 	o.Metrics.configure(o.Runbooks)
 	eo := o.Engine
@@ -95,9 +97,9 @@ func (s *Server) Close() error { return s.engine.Close() }
 // route is a row of the endpoint.
 type route struct {
 	method, path string
-	about        string // for the OpenAPI description
-	body         bool   // takes a JSON body
-	kinds        []engine.ActorKind
+	about        string             // for the OpenAPI description
+	body         bool               // takes a JSON body
+	kinds        []engine.ActorKind // who may ask; nil: anybody, without a token
 	serve        func(*Server, *exchange) error
 }
 
@@ -137,8 +139,8 @@ func (s *Server) admit(r *http.Request) error {
 	switch {
 	case !s.o.Config.hostAllowed(r.Host):
 		return refuse(wrongHost, "admin.allowed_hosts does not list the Host of the request")
-	case len(r.Header.Values("Origin")) > 0:
-		return refuse(crossOrigin, "the request has an Origin, which only web pages send")
+	case len(r.Header.Values("Origin")) > 0 && !fromPage(r):
+		return refuse(crossOrigin, "the request has an Origin, which only web pages send, and is not of the operations page")
 	case r.URL.RawPath != "" || r.URL.Path == "" || r.URL.Path != path.Clean(r.URL.Path) || r.Method == http.MethodConnect:
 		return refuse(notFound, "no such path")
 	}
@@ -170,8 +172,11 @@ func (h *headOnly) Write(p []byte) (int, error) { return len(p), nil }
 // serve authenticates, reads the body and serves a route.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, to route) {
 	x := &exchange{Request: r, w: w}
-	err := s.authenticate(x)
-	if err == nil && !slices.Contains(to.kinds, engine.ActorKind(x.principal.Kind)) {
+	var err error
+	if to.kinds != nil {
+		err = s.authenticate(x)
+	}
+	if err == nil && to.kinds != nil && !slices.Contains(to.kinds, engine.ActorKind(x.principal.Kind)) {
 		err = refuse(forbidden, "not for principals of kind "+x.principal.Kind)
 	}
 	if err == nil && to.body {
@@ -195,10 +200,6 @@ func (s *Server) authenticate(x *exchange) error {
 		return &refusal{reason: tooManyFailures, detail: "too many failed authentications from your address", retry: wait}
 	}
 	token, ok := bearer(x.Request)
-	if !ok && x.URL.Path == pagePath {
-		// Browsers ask for it by themselves. The page changes nothing.
-		_, token, ok = x.BasicAuth()
-	}
 	if !ok {
 		return refuse(noToken, "send Authorization: Bearer with a token of admin.principals")
 	}
@@ -239,9 +240,6 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, principal *Princip
 	s.log.Log(r.Context(), level, "admin request refused", "principal", name, "remote", r.RemoteAddr, "method", r.Method,
 		"path", shorten(r.URL.Path), "reason", string(problem.reason), "detail", problem.detail)
 	s.count(r, string(problem.reason))
-	if r.URL.Path == pagePath {
-		w.Header().Set("WWW-Authenticate", `Basic realm="alikafka-exporter: any user, the token as password"`)
-	}
 	problem.write(w)
 }
 

@@ -31,7 +31,8 @@ type Explanation struct {
 	Rewound    int64            `json:"rewound_messages"` // still to be regained
 	Rebalances *Rebalances      `json:"rebalances,omitempty"`
 	Topics     []TopicExplained `json:"topics"`
-	Polls      []time.Time      `json:"polls"` // of the lag_samples of partitions, the last one last
+	Polls      []time.Time      `json:"polls"`   // of the lag_samples of partitions, the last one last
+	Samples    []GroupSample    `json:"samples"` // totals of the last polls, the last one last
 }
 
 // Rule is a rule that decided on a status.
@@ -169,7 +170,7 @@ func (a *account) explain(instanceID, consumerGroup string) (Explanation, bool) 
 		g := i.groups[consumerGroup]
 		x := Explanation{
 			Account: a.Name, RegionID: id, InstanceID: instanceID, ConsumerGroup: consumerGroup, At: time.Now().UTC(),
-			Thresholds: a.thresholds(), Topics: []TopicExplained{}, Polls: []time.Time{},
+			Thresholds: a.thresholds(), Topics: []TopicExplained{}, Polls: []time.Time{}, Samples: []GroupSample{},
 		}
 		if g.progress.err != nil {
 			x.LastError = g.progress.err.Error()
@@ -217,6 +218,7 @@ func (x *Explanation) explain(g *ConsumerGroup, ttl time.Duration) {
 	for _, ms := range p.polls {
 		x.Polls = append(x.Polls, time.UnixMilli(ms).UTC())
 	}
+	x.Samples = append(x.Samples, p.Samples...)
 	for i := range p.Topics {
 		t := explainTopic(&p.Topics[i], p.Owners)
 		x.Lag += t.Lag

@@ -328,6 +328,7 @@ func (a *account) mergeProgress(o *object, r api.ConsumerProgress, times api.Tim
 	next.MembersKnown = next.MembersKnown || next.Members > 0
 	next.takeRebalances(r.Progress.Rebalances, prev)
 	next.judge(prev, &a.config.Status)
+	next.sampleTotals(prev, now)
 	v := *g.view
 	v.Progress = Section[GroupProgress]{next, now}
 	g.view = &v

@@ -26,7 +26,7 @@ func TestThePlanIsWhatIsMeasured(t *testing.T) {
 		{1, 1, 5 * time.Minute, time.Hour},
 		{1, 50, 5 * time.Minute, time.Hour},
 		{5, 100, time.Hour, time.Hour},
-		{25, 200, 2 * time.Hour, 2 * time.Hour},
+		{25, 200, 3 * time.Hour, 2 * time.Hour},
 	} {
 		t.Run(fmt.Sprintf("%d groups", test.instances*test.groups), func(t *testing.T) {
 			t.Parallel()

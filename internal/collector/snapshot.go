@@ -132,6 +132,8 @@ type GroupProgress struct {
 	RebalancesSeen  int64           // since the group is watched
 	RebalancesKnown bool            // older editions of the service do not tell
 
+	Samples []GroupSample // of the last polls, oldest first
+
 	rule  rule
 	at    poll
 	polls []int64 // of the last samples of lag, see lateness; Unix ms

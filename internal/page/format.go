@@ -13,6 +13,7 @@ import (
 func funcs() template.FuncMap {
 	return template.FuncMap{
 		"count": Count[int64], "items": Count[int], "number": Number, "duration": Duration, "bytes": Bytes, "clock": clock, "date": date, "join": strings.Join,
+		"lag":   func(seconds float64) string { return Duration(time.Duration(seconds * float64(time.Second))) },
 		"words": func(name string) string { return strings.ReplaceAll(name, "_", " ") },
 		"ago":   Ago,
 	}

@@ -143,10 +143,10 @@ func TestReject(t *testing.T) {
 	t.Parallel()
 	running(t, nil, func(l *lab) {
 		r := l.do(stepOf("UpdateAllowedIp").request("1"))
-		if _, err := l.engine.Reject(l.t.Context(), r.ID, bob, "0"); !errors.Is(err, engine.ErrPlanHash) {
+		if _, err := l.engine.Reject(l.t.Context(), r.ID, bob, "0", ""); !errors.Is(err, engine.ErrPlanHash) {
 			l.t.Error(err)
 		}
-		r, err := l.engine.Reject(l.t.Context(), r.ID, alice, r.Plan.Hash)
+		r, err := l.engine.Reject(l.t.Context(), r.ID, alice, r.Plan.Hash, "no need")
 		if err != nil || r.State != engine.StateRejected {
 			l.t.Errorf("%s, %v", r.State, err)
 		}

@@ -312,7 +312,8 @@ func drift(planned, now Facts) string {
 }
 
 // Reject ends a run that waits for approval. Whoever asked for it may do so.
-func (e *Engine) Reject(_ context.Context, id string, a Actor, planHash string) (Run, error) {
+// The reason may be empty.
+func (e *Engine) Reject(_ context.Context, id string, a Actor, planHash, reason string) (Run, error) {
 	if a.Kind != Person {
 		return Run{}, ErrNotAPerson
 	}
@@ -325,6 +326,9 @@ func (e *Engine) Reject(_ context.Context, id string, a Actor, planHash string) 
 		}
 		r.Approvals = append(r.Approvals, Approval{Actor: a, At: time.Now().UTC(), PlanHash: planHash, Rejected: true})
 		r.State, r.Why = StateRejected, "rejected by "+a.Principal
+		if reason != "" {
+			r.Why += ": " + reason
+		}
 		return nil
 	})
 }

@@ -330,3 +330,11 @@ func (p *Page) Screenshot(ctx context.Context, whole bool) ([]byte, error) {
 	}
 	return base64.StdEncoding.DecodeString(r.Data)
 }
+
+// Text returns what the page says to those who read it, even where scripts do
+// not run: what is hidden is left out.
+func (p *Page) Text(ctx context.Context) (string, error) {
+	var text string
+	err := p.Eval(ctx, "document.body.innerText", &text)
+	return text, err
+}

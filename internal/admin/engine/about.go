@@ -1,0 +1,16 @@
+package engine
+
+// GuardInfo is a row of the table of guards, for those who read about them.
+type GuardInfo struct {
+	Guard string `json:"guard"` // its name in verdicts
+	About string `json:"about"`
+}
+
+// AllGuards returns every guard in the order in which they are asked.
+func AllGuards() []GuardInfo {
+	all := make([]GuardInfo, len(guards))
+	for i, g := range guards {
+		all[i] = GuardInfo{g.name, g.about}
+	}
+	return all
+}
