@@ -149,7 +149,8 @@ func take(ctx context.Context, b *chrome.Browser, d *demo.Demo, s shot, theme, f
 	if err := p.Await(waiting, s.ready); err != nil {
 		return err
 	}
-	if err := p.Eval(ctx, `document.activeElement.blur()`, nil); err != nil {
+	// The version is that of a working copy: nothing to show.
+	if err := p.Eval(ctx, `document.activeElement.blur(), document.querySelector('.brand .dim').hidden = !document.getElementById('ops')`, nil); err != nil {
 		return err
 	}
 	png, err := p.Screenshot(ctx, false)
