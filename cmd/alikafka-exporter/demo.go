@@ -136,6 +136,7 @@ func demoConfig(url, tokens string, s *storage) (*config.Config, error) {
 		account.Endpoints[r.ID] = url
 	}
 	c.Accounts = []collector.AccountConfig{account}
+	c.Collect.OwnerInfo = true
 	for name, often := range map[string]time.Duration{
 		"regions": time.Minute, "instances": 15 * time.Second, "topics": 30 * time.Second, "topic_status": 15 * time.Second,
 		"consumer_groups": 30 * time.Second, "consumer_group_progress": 5 * time.Second,

@@ -91,13 +91,14 @@ type loop struct {
 	site
 	prom         prometheus
 	alertmanager string
+	group        string // the story's
 }
 
 // closeLoop starts everything on a story. Alerts may start one of the runbooks;
 // topics that match optedIn may be scaled, besides those with the tag.
-func closeLoop(t *testing.T, story, runbook, optedIn, runbooks string) *loop {
+func closeLoop(t *testing.T, story, group, runbook, optedIn, runbooks string) *loop {
 	t.Helper()
-	l := &loop{site: site{dir: t.TempDir()}}
+	l := &loop{site: site{dir: t.TempDir()}, group: group}
 	web, admin := freeAddress(t), freeAddress(t)
 	l.web, l.admin = "http://"+web, "http://"+admin
 	for name, token := range map[string]string{"alertmanager": webhookToken, "reader": readerToken, "alice": aliceToken, "bob": bobToken} {
@@ -164,7 +165,7 @@ func (l *loop) firing(t *testing.T, name string) []map[string]string {
 func (l *loop) fires(t *testing.T, name string, more ...string) {
 	t.Helper()
 	want := map[string]string{
-		"alertname": name, "account": "main", "region_id": "cn-hangzhou", "instance_id": stage, "consumer_group": "billing",
+		"alertname": name, "account": "main", "region_id": "cn-hangzhou", "instance_id": stage, "consumer_group": l.group,
 	}
 	for i := 0; i < len(more); i += 2 {
 		want[more[i]] = more[i+1]
@@ -277,10 +278,10 @@ func (l *loop) approve(t *testing.T, token string, r run) int {
 	return resp.StatusCode
 }
 
-// group is a metric of consumer group billing; -1 where it is not there.
-func (l *loop) group(t *testing.T, metric, more string) float64 {
+// value is a metric of the group; -1 where it is not there.
+func (l *loop) value(t *testing.T, metric, more string) float64 {
 	t.Helper()
-	found := l.prom.query(t, fmt.Sprintf(`sum by (consumer_group) (%s{instance_id=%q,consumer_group="billing"%s})`, metric, stage, more))
+	found := l.prom.query(t, fmt.Sprintf(`sum by (consumer_group) (%s{instance_id=%q,consumer_group=%q%s})`, metric, stage, l.group, more))
 	if len(found) != 1 {
 		return -1
 	}
@@ -311,10 +312,10 @@ func (l *loop) ends(t *testing.T) {
 // A group of six has three partitions, and is too slow: it gets three more.
 func TestLoopPartitionsForIdleMembers(t *testing.T) {
 	t.Parallel()
-	l := closeLoop(t, "partition-bound", "scale-partitions", "", shippedRunbooks(t, "scale-partitions", "auto"))
+	l := closeLoop(t, "partition-bound", "billing", "scale-partitions", "", shippedRunbooks(t, "scale-partitions", "auto"))
 	l.fires(t, "AlikafkaConsumerGroupPartitionBound", "topic", "orders", "severity", "warning")
-	late := l.group(t, "alikafka_consumer_group_lag_messages", "")
-	if members := l.group(t, "alikafka_consumer_group_members", ""); members != 3 {
+	late := l.value(t, "alikafka_consumer_group_lag_messages", "")
+	if members := l.value(t, "alikafka_consumer_group_members", ""); members != 3 {
 		t.Errorf("%v members have work before", members)
 	}
 	r := l.reaches(t, "scale-partitions", "applied")
@@ -324,10 +325,10 @@ func TestLoopPartitionsForIdleMembers(t *testing.T) {
 	l.resolves(t, "AlikafkaConsumerGroupPartitionBound", "scale-partitions")
 	eventually(t, "it helped", patience, func() bool { return l.episodes(t, "scale-partitions")[0].Effect == "improved" })
 	eventually(t, "lag falls", patience, func() bool {
-		lag := l.group(t, "alikafka_consumer_group_lag_messages", "")
+		lag := l.value(t, "alikafka_consumer_group_lag_messages", "")
 		return lag >= 0 && lag < late/2
 	})
-	if members := l.group(t, "alikafka_consumer_group_members", ""); members != 6 {
+	if members := l.value(t, "alikafka_consumer_group_members", ""); members != 6 {
 		t.Errorf("%v members have work afterwards", members)
 	}
 	if n := l.effects(t, "ModifyPartitionNum&AddPartitionNum=3&Topic=orders"); n != 1 || l.effects(t, "") != 1 {
@@ -339,7 +340,7 @@ func TestLoopPartitionsForIdleMembers(t *testing.T) {
 // The whitelist lacks the consumers' network: two people let it in.
 func TestLoopConsumersAreLetIn(t *testing.T) {
 	t.Parallel()
-	l := closeLoop(t, "locked-out", "allow-cidr", "", shippedRunbooks(t, "allow-cidr", "approve"))
+	l := closeLoop(t, "locked-out", "edge-billing", "allow-cidr", "", shippedRunbooks(t, "allow-cidr", "approve"))
 	l.fires(t, "AlikafkaConsumerGroupStopped", "severity", "critical")
 	r := l.reaches(t, "allow-cidr", "pending_approval")
 	if status := l.approve(t, readerToken, r); status != http.StatusForbidden {
@@ -359,7 +360,7 @@ func TestLoopConsumersAreLetIn(t *testing.T) {
 	}
 	l.resolves(t, "AlikafkaConsumerGroupStopped", "allow-cidr")
 	eventually(t, "they are back", patience, func() bool {
-		return l.group(t, "alikafka_consumer_group_members", "") == 3 && l.group(t, "alikafka_consumer_group_status", `,status="ok"`) == 1
+		return l.value(t, "alikafka_consumer_group_members", "") == 3 && l.value(t, "alikafka_consumer_group_status", `,status="ok"`) == 1
 	})
 	if n := l.effects(t, "UpdateAllowedIp&UpdateType=add&AllowedListIp=10.20.30.0/24"); n != 1 || l.effects(t, "") != 1 {
 		t.Errorf("%d of %d effects", n, l.effects(t, ""))
@@ -386,7 +387,7 @@ runbooks:
 // told so.
 func TestLoopADeadConsumerIsForPeople(t *testing.T) {
 	t.Parallel()
-	l := closeLoop(t, "dead", "scale-orders", "orders", eager)
+	l := closeLoop(t, "dead", "billing", "scale-orders", "orders", eager)
 	l.fires(t, "AlikafkaConsumerGroupStopped", "severity", "critical")
 	r := l.reaches(t, "scale-orders", "refused")
 	const why = "consumer group billing has no members: no number of partitions helps it"

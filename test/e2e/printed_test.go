@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"bytes"
 	"net"
 	"net/http"
 	"os"
@@ -78,7 +79,7 @@ func TestPrometheusAndAlertmanagerStartAsTheDemoSays(t *testing.T) {
 	for name, want := range map[string]string{"runbooks.example.yaml": "../../alerts/runbooks.example.yaml", "alikafka.rules.yml": "../../alerts/alikafka.rules.yml"} {
 		got, err := os.ReadFile(filepath.Join(dir, "monitoring", name))
 		is, err2 := os.ReadFile(want)
-		if err != nil || err2 != nil || string(got) != string(is) {
+		if err != nil || err2 != nil || !bytes.Equal(got, is) {
 			t.Errorf("%s is not what is shipped: %v %v", name, err, err2)
 		}
 	}
