@@ -164,12 +164,15 @@ func TestModel(t *testing.T) {
 					checkSource(t, "annotation "+a.Name, a.Datasource)
 				}
 			}
-			ids := map[int]bool{}
+			ids, headings := map[int]bool{}, map[string]bool{}
 			for _, p := range d.Panels {
 				if ids[p.ID] || p.ID < 1 {
 					t.Errorf("%s: id %d", p.Title, p.ID)
 				}
-				ids[p.ID] = true
+				if headings[p.Title] && p.Type != "row" {
+					t.Errorf("two panels are called %q", p.Title)
+				}
+				ids[p.ID], headings[p.Title] = true, headings[p.Title] || p.Type != "row"
 				if p.Type != "row" {
 					t.Run(p.Title, func(t *testing.T) { checkPanel(t, p) })
 				}
