@@ -70,7 +70,7 @@ func actionsCalls() []panel {
 			[]string{"action", "code", "account"},
 			query{`sum by (account, action, code) (alikafka_api_requests_total{SEL,OF,WRITE}) > 0`, "Calls"},
 		).withColumns(column{name: "action", title: "Action"}, column{name: "code", title: "Result", width: 160}, column{name: "account", title: "Account", width: 120}, column{name: "Calls", unit: unitNone, width: 90}).sortedBy("Calls"),
-		graph(12, "Calls that change something", "The same over time: every step is a call.", unitNone,
+		graph(12, "Changes over time", "The calls of the table over time: every step is a call.", unitNone,
 			query{`sum by (action, code) (alikafka_api_requests_total{SEL,OF,WRITE}) > 0`, "{{action}} {{code}}"}).inSteps(),
 	}
 }
@@ -84,7 +84,7 @@ func actionsJournal() []panel {
 		graph(9, "Waiting for people", "Runs that wait for approval, and runs whose outcome a person has to find out.", unitNone,
 			query{`max(alikafka_runs_pending_approval{SEL})`, "approval"}, query{`max(alikafka_runs_needs_human{SEL})`, "needs a human"}).
 			withColors(map[string]string{"^approval$": warning, "^needs a human$": worst}).inSteps(),
-		table(6, "Journal", "Records since the exporter started, and the head of the chain: give it to `alikafka-exporter audit verify --head=`, and it proves that nothing was changed.",
+		table(6, "Journal and its head", "Records since the exporter started, and the head of the chain: give it to `alikafka-exporter audit verify --head=`, and it proves that nothing was changed.",
 			[]string{"instance"},
 			query{`max by (job, instance) (alikafka_journal_records_total{SEL})`, "Records"},
 			query{`max by (job, instance) (alikafka_journal_head{SEL})`, "Head"},

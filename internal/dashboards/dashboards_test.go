@@ -23,9 +23,9 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 
 const folder = "../../dashboards"
 
-// TestFiles compares the files that users import with the tables.
+// TestFiles compares the files that users import with the tables. It is not
+// parallel: with -update it writes what the others read.
 func TestFiles(t *testing.T) {
-	t.Parallel()
 	all, err := dashboards.All()
 	if err != nil {
 		t.Fatal(err)
@@ -164,12 +164,15 @@ func TestModel(t *testing.T) {
 					checkSource(t, "annotation "+a.Name, a.Datasource)
 				}
 			}
-			ids := map[int]bool{}
+			ids, headings := map[int]bool{}, map[string]bool{}
 			for _, p := range d.Panels {
 				if ids[p.ID] || p.ID < 1 {
 					t.Errorf("%s: id %d", p.Title, p.ID)
 				}
-				ids[p.ID] = true
+				if headings[p.Title] && p.Type != "row" {
+					t.Errorf("two panels are called %q", p.Title)
+				}
+				ids[p.ID], headings[p.Title] = true, headings[p.Title] || p.Type != "row"
 				if p.Type != "row" {
 					t.Run(p.Title, func(t *testing.T) { checkPanel(t, p) })
 				}
@@ -374,6 +377,9 @@ func linksOf(t *testing.T, p panel) []link {
 	return all
 }
 
+// runbook is how the pages of all alerts begin.
+const runbook = "https://github.com/alikafka-exporter/alikafka-exporter/blob/main/docs/runbooks/"
+
 // TestLinks follows the links from dashboard to dashboard: each exists, has the
 // variables that it is given, and the row has the columns that they are from.
 func TestLinks(t *testing.T) {
@@ -390,12 +396,15 @@ func TestLinks(t *testing.T) {
 		}
 		for _, p := range d.Panels {
 			for _, l := range linksOf(t, p) {
+				if l.URL == runbook+"${__data.fields.alertname:percentencode}.md" {
+					continue
+				}
 				uid, query, ok := strings.Cut(strings.TrimPrefix(l.URL, "/d/"), "?")
 				if !ok || l.Title == "" {
 					t.Errorf("%s, %s: %+v", name, p.Title, l)
 				}
 				if strings.HasPrefix(uid, "http://${instance}/") {
-					continue // the exporter's own page
+					continue // the exporter's own page, which the test on the demo opens
 				}
 				target, ok := all[uid]
 				if !ok {
@@ -440,6 +449,9 @@ func TestThresholds(t *testing.T) {
 	text, err := os.ReadFile("../../alerts/alikafka.rules.yml")
 	if err != nil {
 		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), "runbook_url: "+runbook) {
+		t.Errorf("the pages of alerts are not in %s", runbook)
 	}
 	rules := map[string]float64{}
 	for _, m := range regexp.MustCompile(`labels: \{threshold: (\w+)\}\s+expr: vector\(([0-9.]+)\)`).FindAllStringSubmatch(string(text), -1) {

@@ -9,7 +9,8 @@ func fleet() board {
 		selector:  `account=~"$account",region_id=~"$region_id",instance_id=~"$instance_id"`,
 		rows: []row{
 			{"", 4, fleetHeadline()},
-			{"", 9, fleetTroubles()},
+			{"", 6, []panel{fleetAlerts()}},
+			{"", 10, []panel{fleetWorstGroups()}},
 			{"Consumer groups", 8, fleetGroups()},
 			{"Instances", 8, fleetInstances()},
 			{"", 8, fleetTraffic()},
@@ -39,36 +40,50 @@ func fleetHeadline() []panel {
 	}
 }
 
-func fleetTroubles() []panel {
-	return []panel{
-		table(9, "Alerts", "Alerts of the shipped rules that fire or are about to. Empty is good, if the rules are loaded: alerts/alikafka.rules.yml.",
-			[]string{"alertname", "severity", "instance_id", "consumer_group", "topic"},
-			query{`max by (alertname, severity, account, region_id, instance_id, consumer_group, topic) (ALERTS{alertname=~"Alikafka.+",alertstate="firing",account=~"$account|",region_id=~"$region_id|",instance_id=~"$instance_id|"})`, "Firing"}).
-			withColumns(
-				column{name: "alertname", title: "Alert", width: 240},
-				column{name: "severity", title: "Severity", width: 80, states: []state{{"info", notice}, {"warning", warning}, {"critical", worst}}},
-				column{name: "instance_id", title: "Instance", link: &link{title: "Instance ${__data.fields.instance_id}", board: uidInstance, keep: []string{"account", "region_id"}, set: []string{"instance_id"}}},
-				column{name: "consumer_group", title: "Consumer group", link: &link{title: "Consumer group ${__data.fields.consumer_group}", board: uidGroup, keep: []string{"account", "region_id"}, set: []string{"instance_id", "consumer_group"}}},
-				column{name: "topic", title: "Topic"},
-				column{name: "Firing", hidden: true},
-			),
-		table(15, "Consumer groups, worst first", "Every consumer group with its status and how far behind it is. Click a name for why.",
-			[]string{"consumer_group", "instance_id", "account", "region_id"},
-			query{statusOf("GROUP", "alikafka_consumer_group_status", "status", groupStates()), "Status"},
-			query{`max by (GROUP) (alikafka_consumer_group_lag_seconds{SEL})`, "Lag"},
-			query{`max by (GROUP) (alikafka_consumer_group_lag_messages{SEL})`, "Messages behind"},
-			query{`max by (GROUP) (alikafka_consumer_group_members{SEL})`, "Members"},
-		).withColumns(
-			column{name: "consumer_group", title: "Consumer group", width: 210, link: &link{title: "Consumer group ${__data.fields.consumer_group}", board: uidGroup, set: []string{"account", "region_id", "instance_id", "consumer_group"}}},
-			column{name: "instance_id", title: "Instance", link: toInstance()},
-			column{name: "account", title: "Account", width: 90},
-			column{name: "region_id", title: "Region", width: 110},
-			column{name: "Status", states: groupStates(), width: 90},
-			column{name: "Lag", unit: unitSeconds, steps: lagSteps(), width: 90},
-			column{name: "Messages behind", unit: unitCount, width: 120},
-			column{name: "Members", unit: unitNone, width: 80},
-		).sortedBy("Status", "Lag"),
+func fleetAlerts() panel {
+	const (
+		by    = `alertname, severity, account, region_id, instance_id, consumer_group, topic`
+		shown = `alertname=~"Alikafka.+",account=~"$account|",region_id=~"$region_id|",instance_id=~"$instance_id|"`
+		fires = `max by (` + by + `) (ALERTS{` + shown + `,alertstate="firing"})`
+	)
+	within := func(title, board string, set ...string) *link {
+		return &link{title: title, board: board, keep: []string{"account", "region_id"}, set: set}
 	}
+	return table(24, "Alerts", "Alerts of the shipped rules that fire; a name leads to its runbook page. Empty is good, if the rules are loaded: alerts/alikafka.rules.yml.",
+		[]string{"alertname", "severity", "instance_id", "consumer_group", "topic"},
+		query{fires, "Firing"},
+		query{`max by (` + by + `) (ALERTS_FOR_STATE{` + shown + `}) * 1000 and on (` + by + `) ` + fires, "Since"},
+	).withColumns(
+		column{name: "severity", title: "Severity", width: 90, states: []state{{"info", notice}, {"warning", warning}, {"critical", worst}}},
+		column{name: "alertname", title: "Alert", width: 320, link: &link{title: "Runbook page", url: runbookPages + "${__data.fields.alertname:percentencode}.md"}},
+		column{name: "Since", unit: unitMoment, width: 150},
+		column{name: "consumer_group", title: "Consumer group", link: within("Consumer group ${__data.fields.consumer_group}", uidGroup, "instance_id", "consumer_group")},
+		column{name: "topic", title: "Topic", link: within("Topic ${__data.fields.topic}", uidTopic, "instance_id", "topic")},
+		column{name: "instance_id", title: "Instance", link: within("Instance ${__data.fields.instance_id}", uidInstance, "instance_id")},
+		column{name: "Firing", hidden: true},
+	).sortedBy("Since")
+}
+
+// runbookPages are where the alerts' own links lead.
+const runbookPages = "https://github.com/alikafka-exporter/alikafka-exporter/blob/main/docs/runbooks/"
+
+func fleetWorstGroups() panel {
+	return table(24, "Consumer groups, worst first", "Every consumer group with its status and how far behind it is. Click a name for why.",
+		[]string{"consumer_group", "instance_id", "account", "region_id"},
+		query{statusOf("GROUP", "alikafka_consumer_group_status", "status", groupStates()), "Status"},
+		query{`max by (GROUP) (alikafka_consumer_group_lag_seconds{SEL})`, "Lag"},
+		query{`max by (GROUP) (alikafka_consumer_group_lag_messages{SEL})`, "Messages behind"},
+		query{`max by (GROUP) (alikafka_consumer_group_members{SEL})`, "Members"},
+	).withColumns(
+		column{name: "Status", states: groupStates(), width: 110},
+		column{name: "consumer_group", title: "Consumer group", link: &link{title: "Consumer group ${__data.fields.consumer_group}", board: uidGroup, set: []string{"account", "region_id", "instance_id", "consumer_group"}}},
+		column{name: "Lag", unit: unitSeconds, steps: lagSteps(), width: 120},
+		column{name: "Messages behind", unit: unitCount, width: 140},
+		column{name: "Members", unit: unitNone, width: 90},
+		column{name: "instance_id", title: "Instance", link: toInstance()},
+		column{name: "account", title: "Account", width: 110},
+		column{name: "region_id", title: "Region", width: 130},
+	).sortedBy("Status", "Lag")
 }
 
 func fleetGroups() []panel {

@@ -34,7 +34,7 @@ func freshnessHeadline() []panel {
 			`sum(`+failures+` or 0 * `+calls+`) / sum(`+calls+`)`).withSparkline(),
 		stat(4, "Calls that are throttled", "Share of calls that the cloud's flow control refused. The exporter slows down by itself.", unitShare,
 			[]step{{0, calm}, {throttledShare, warning}, {4 * throttledShare, worst}}, `sum(`+throttled+`) / sum(`+calls+`)`).withSparkline(),
-		stat(4, "Calls needed of those allowed", "The action that is nearest to its limit, by the plan. Above 100 % the targets of freshness are stretched.", unitShare,
+		stat(4, "Nearest limit", "The action that is nearest to its limit, by the plan. Above 100 % the targets of freshness are stretched.", unitShare,
 			[]step{{0, calm}, {0.9, warning}, {1.0001, worst}}, `max(`+needed+`)`).withDecimals(0),
 		stat(4, "Exporters down", "Exporters that Prometheus cannot scrape.", unitNone, fromZero(worst), `sum(1 - up{JOB})`),
 	}

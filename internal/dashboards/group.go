@@ -63,7 +63,7 @@ func groupFlow() []panel {
 
 func groupHistory() []panel {
 	return []panel{
-		timeline(12, "Status", "In which status the group was.", groupStates(),
+		timeline(12, "Status over time", "In which status the group was.", groupStates(),
 			query{statusOf("GROUP", "alikafka_consumer_group_status", "status", groupStates()), "{{consumer_group}}"}),
 		timeline(12, "How seconds came about", "A step in the seconds that comes with a change here is a change of method, not of lag.", lagMethods(),
 			query{statusOf("GROUPTOPIC", "alikafka_consumer_group_topic_lag_seconds_method", "method", lagMethods()), "{{topic}}"}),
@@ -74,7 +74,7 @@ func groupRetention() []panel {
 	return []panel{
 		graph(8, "Retention margin by topic", "How many messages are left until retention deletes what the group has not consumed; the worst partition. Below 0, that many are lost.", unitCount,
 			query{`min by (GROUPTOPIC) (alikafka_consumer_group_topic_retention_margin_messages{SEL})`, "{{topic}}"}).withSteps([]step{{0, worst}, {1, calm}}),
-		graph(8, "Members", "Members that own a partition. More members than partitions do not help.", unitNone,
+		graph(8, "Members over time", "Members that own a partition. More members than partitions do not help.", unitNone,
 			query{`max by (GROUP) (alikafka_consumer_group_members{SEL})`, "members"}).inSteps(),
 		graph(5, "Rebalances", "Rebalances in 15 minutes. Nobody consumes during one; the line is where the alert begins.", unitCount,
 			query{`max by (GROUP) (increase(alikafka_consumer_group_rebalances_total{SEL}[15m]))`, "in 15 minutes"}).

@@ -126,7 +126,7 @@ func instanceLimits() []panel {
 	return []panel{
 		bars(8, "Used of limits", "Topics, partitions and consumer groups in use, of what the instance may have. At 100 % nothing can be created.", unitShare, quotaSteps(),
 			query{usedTopics, "{{limit}}"}, query{usedPartitions, "{{limit}}"}, query{usedGroups, "{{limit}}"}),
-		timeline(8, "Status", "In which states the instance was. More than one at a moment means that two exporters disagree.", []state{{"no", unknown}, {"yes", notice}},
+		timeline(8, "Status over time", "In which states the instance was. More than one at a moment means that two exporters disagree.", []state{{"no", unknown}, {"yes", notice}},
 			query{`max by (status) (alikafka_instance_status{SEL}) == 1`, "{{status}}"}),
 		table(8, "Size", "What the instance is sized for and how long it keeps messages. Traffic is for reading and for writing, each.",
 			[]string{"instance_id"},

@@ -83,7 +83,7 @@ func (b board) marks() ([]object, error) {
 			"expr": expr, "step": "60s", "titleFormat": a.title, "textFormat": "", "tagKeys": "",
 		}
 		if a.valueIsTime {
-			o["useValueForTime"] = "on"
+			o["useValueForTime"] = true
 		}
 		list = append(list, o)
 	}

@@ -17,11 +17,9 @@ import (
 	"time"
 )
 
-// emptyByDesign are the panels and annotations that show nothing of the demo,
-// and why. Whoever shows something loses its place here.
+// emptyByDesign are the panels that show nothing of the demo, and why. Whoever shows something loses its place here.
 var emptyByDesign = map[string]string{
 	"alikafka-instance: Series that are not shown": "the demo sets neither collect.granularity nor collect.series_budget",
-	"alikafka-topic: annotation Alerts":            "alerts of topics are about lost messages and silent topics; the demo has neither",
 }
 
 // chosen are the values of variables with one value: a group that rewinds, so
@@ -48,6 +46,7 @@ type board struct {
 	Annotations struct{ List []struct{ Name, Expr string } }
 	Panels      []struct {
 		Title   string
+		Links   []struct{ URL string }
 		Targets []struct {
 			RefID, Expr string
 			Instant     bool
@@ -59,6 +58,7 @@ type board struct {
 type asked struct {
 	board, panel, ref, expr string
 	instant                 bool
+	event                   bool // an annotation: nothing may have happened
 	series                  int
 }
 
@@ -90,7 +90,7 @@ func (b board) queries() []*asked {
 	var all []*asked
 	for _, a := range b.Annotations.List {
 		if a.Expr != "" {
-			all = append(all, &asked{board: b.uid, panel: "annotation " + a.Name, ref: "A", expr: a.Expr})
+			all = append(all, &asked{board: b.uid, panel: "annotation " + a.Name, ref: "A", expr: a.Expr, event: true})
 		}
 	}
 	for _, p := range b.Panels {
@@ -99,6 +99,21 @@ func (b board) queries() []*asked {
 		}
 	}
 	return all
+}
+
+// followLinks opens the exporter's own pages that panels lead to.
+func (b board) followLinks(t *testing.T, values map[string]string) {
+	t.Helper()
+	for _, p := range b.Panels {
+		for _, l := range p.Links {
+			if page, ok := strings.CutPrefix(l.URL, "http://${instance}/"); ok {
+				page = "http://" + values["instance"] + "/" + substitute(strings.ReplaceAll(page, ":percentencode", ""), values)
+				if text := get(t, page); !strings.Contains(text, values["instance_id"]) {
+					t.Errorf("%s, %s: %s is not about %s", b.uid, p.Title, page, values["instance_id"])
+				}
+			}
+		}
+	}
 }
 
 // values resolves the variables from first to last as Grafana does, with All
@@ -303,6 +318,7 @@ scrape_configs:
 		var queries []*asked
 		for _, b := range boards(t) {
 			values := b.values(t, prom, all)
+			b.followLinks(t, values)
 			for _, q := range b.queries() {
 				q.expr = substitute(q.expr, values)
 				queries = append(queries, q)
@@ -323,7 +339,7 @@ func askAll(t *testing.T, prom prometheus, queries []*asked) {
 			if q.series == 0 {
 				q.series = prom.ask(t, q.expr, q.instant)
 			}
-			if q.series == 0 && emptyByDesign[q.name()] == "" {
+			if q.series == 0 && !q.event && emptyByDesign[q.name()] == "" {
 				left++
 			}
 		}
@@ -342,7 +358,9 @@ func report(t *testing.T, queries []*asked, all bool) {
 	empty, byDesign := 0, 0
 	panels := map[string]bool{}
 	for _, q := range queries {
-		panels[q.name()] = true
+		if !q.event {
+			panels[q.name()] = true
+		}
 		note := ""
 		switch reason := emptyByDesign[q.name()]; {
 		case q.series > 0 && reason != "":
@@ -350,11 +368,13 @@ func report(t *testing.T, queries []*asked, all bool) {
 		case q.series == 0 && reason != "":
 			note = " (empty by design: " + reason + ")"
 			byDesign++
+		case q.series == 0 && q.event:
+			note = " (nothing happened)"
 		case q.series == 0:
 			t.Errorf("%s %s is empty: %s", q.name(), q.ref, q.expr)
 			empty++
 		}
 		fmt.Fprintf(&table, "%4d series  %s %s%s\n             %s\n", q.series, q.name(), q.ref, note, q.expr)
 	}
-	t.Logf("variables at All: %t\n%s%d panels and annotations, %d queries, %d empty, %d empty by design", all, table.String(), len(panels), len(queries), empty, byDesign)
+	t.Logf("variables at All: %t\n%s%d panels, %d queries, %d empty, %d empty by design", all, table.String(), len(panels), len(queries), empty, byDesign)
 }
