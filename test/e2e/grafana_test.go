@@ -248,7 +248,7 @@ func shippedRules(t *testing.T) string {
 }
 
 // printedLines are those, from the function that they use to the last call.
-var printedLines = regexp.MustCompile(`(?s)  as\(\) \{.*\n  as alice -H 'Prefer[^\n]*\n`)
+var printedLines = regexp.MustCompile(`(?s) {2}as\(\) \{.*\n {2}as alice -H 'Prefer[^\n]*\n`)
 
 // actAsPrinted runs the lines that the demo prints for its admin endpoint,
 // and delivers a webhook.
