@@ -247,19 +247,21 @@ func shippedRules(t *testing.T) string {
 	return file
 }
 
+// printedLines are those, from the function that they use to the last call.
+var printedLines = regexp.MustCompile(`(?s) {2}as\(\) \{.*\n {2}as alice -H 'Prefer[^\n]*\n`)
+
 // actAsPrinted runs the lines that the demo prints for its admin endpoint,
 // and delivers a webhook.
 func actAsPrinted(t *testing.T, demo *process, storage string) {
 	t.Helper()
-	_, lines, found := strings.Cut(demo.text(), "Change the cloud from a shell:\n")
-	lines, _, ended := strings.Cut(lines, "Ctrl-C ends it")
-	if !found || !ended {
+	lines := printedLines.FindString(demo.text())
+	if lines == "" {
 		t.Fatal("the demo prints no lines to act with")
 	}
 	admin := demo.wait(t, `admin +(http://\S+)/`)[1]
 	lines += `
   as alertmanager ` + admin + `/api/v1/webhook/alertmanager -d '{"version": "4", "status": "firing", "groupKey": "g", "receiver": "r", "alerts": [{"status": "firing",
-    "fingerprint": "f00d", "startsAt": "2026-01-02T03:04:05Z", "labels": {"alertname": "KafkaTopicPartitionBound", "instance_id": "alikafka_pre-cn-zvp2n4kd1001", "topic": "coupons"}, "annotations": {}}]}'
+    "fingerprint": "f00d", "startsAt": "2026-01-02T03:04:05Z", "labels": {"alertname": "AlikafkaConsumerGroupPartitionBound", "instance_id": "alikafka_pre-cn-zvp2n4kd1001", "topic": "coupons"}, "annotations": {}}]}'
 `
 	out, err := exec.CommandContext(t.Context(), "sh", "-e", "-c", lines).CombinedOutput()
 	if err != nil || strings.Count(string(out), `"state": "applied"`) != 2 || !strings.Contains(string(out), "guard_refused") {
