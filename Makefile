@@ -21,6 +21,8 @@ LDFLAGS  := -s -w -X $(V).Version=$(VERSION) -X $(V).Revision=$(REVISION) -X $(V
 GOBUILD  := CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags '$(LDFLAGS)'
 
 PLATFORMS ?= linux/amd64 linux/arm64
+# The test with a stage of its own, for its report.
+DASHBOARDS := TestDashboardsShowTheDemo
 # Tests that play hours of simulated time.
 SIMULATED := Hour|Limit|ThePlanIs|Matrix|Histories|Killed
 FUZZTIME  ?= 30s
@@ -32,7 +34,7 @@ SERIES    ?= 10000,100000,1000000
 PARTS     ?= reply,scrape,memory,readers,footprint
 IMAGE     ?= alikafka-exporter:$(VERSION)
 
-.PHONY: help build test setup vet race unit simulated sim-freshness chaos e2e pages screenshots alerts conformance lint fmt fuzz bench bench-packages bench-exporter bench-diff golden demo tools dist image image-test clean
+.PHONY: help build test setup vet race unit simulated sim-freshness chaos e2e dashboards pages screenshots alerts conformance lint fmt fuzz bench bench-packages bench-exporter bench-diff golden demo tools dist image image-test clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -67,7 +69,11 @@ sim-freshness: ## a simulated day of 1,000 groups: how soon incidents show, agai
 e2e: build ## the built binary, scraped by a real Prometheus
 	@tools/build.sh prometheus alertmanager
 	@for m in $(filter-out test/conformance test/alerts test/browser,$(TESTMODULES)); do echo "cd $$m && go test ./..."; \
-		(cd $$m && EXPORTER=$(CURDIR)/bin/alikafka-exporter PATH=$(BIN):$$PATH $(GO) test -count=1 -timeout=5m ./...); done
+		(cd $$m && EXPORTER=$(CURDIR)/bin/alikafka-exporter PATH=$(BIN):$$PATH $(GO) test -count=1 -parallel=6 -timeout=5m -skip '^$(DASHBOARDS)$$' ./...); done
+
+dashboards: build ## every query of the Grafana dashboards on the demo, in a real Prometheus: what each returns
+	@tools/build.sh prometheus
+	cd test/e2e && EXPORTER=$(CURDIR)/bin/alikafka-exporter PATH=$(BIN):$$PATH $(GO) test -count=1 -timeout=10m -v -run '^$(DASHBOARDS)$$' .
 
 pages: build ## the pages in a headless Chromium, with mouse and keyboard, judged by axe-core
 	@test/browser/setup

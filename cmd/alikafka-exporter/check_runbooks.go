@@ -58,8 +58,9 @@ type topicState struct {
 }
 
 type groupState struct {
-	Group  string   `yaml:"consumer_group"`
-	Topics []string `yaml:"topics"`
+	Group   string   `yaml:"consumer_group"`
+	Topics  []string `yaml:"topics"`
+	Members int      `yaml:"members"` // 0 means 2
 }
 
 type firingAlert struct {
@@ -146,7 +147,7 @@ func (t runbookTest) world() sim.World {
 			in.Topics = append(in.Topics, sim.Topic{Name: topic.Topic, Partitions: topic.Partitions, Compact: topic.Compact, Local: topic.Compact, Tags: tagsOf(topic.Tags), Rate: 1})
 		}
 		for _, group := range s.Groups {
-			g := sim.Group{Name: group.Group}
+			g := sim.Group{Name: group.Group, Members: group.Members}
 			for _, topic := range group.Topics {
 				g.Subscriptions = append(g.Subscriptions, sim.Subscription{Topic: topic})
 			}

@@ -72,14 +72,26 @@ func (p *program) demo(ctx context.Context, s *storage, flags *webFlags, f simFl
 	if err != nil {
 		return abandon(err)
 	}
-	a, err := newApp(ctx, p.log, flags, s, func() (*config.Config, error) { return demoConfig(cloud.url, tokens), nil })
+	a, err := newApp(ctx, p.log, flags, s, func() (*config.Config, error) { return demoConfig(cloud.url, tokens, s) })
 	if err != nil {
 		return abandon(err)
 	}
 	greet(p.stdout, a, servers, f)
-	greetAdmin(p.stdout, a, tokens)
+	if a.admin.listener != nil {
+		p.offerActing(a, s, tokens)
+	}
 	_, _ = fmt.Fprint(p.stdout, "Ctrl-C ends it.\n\n")
 	return runDemo(ctx, a, servers)
+}
+
+// offerActing says how to act on the cloud, by hand and by alerts.
+func (p *program) offerActing(a *app, s *storage, tokens string) {
+	greetAdmin(p.stdout, a, tokens)
+	if err := writeMonitoring(monitoring(s), a, tokens); err != nil {
+		p.log.Warn("no files for Prometheus and Alertmanager", "err", err)
+		return
+	}
+	greetAlerts(p.stdout, monitoring(s))
 }
 
 // withDemoStorage is withStorage in a temporary directory where no path is
@@ -114,7 +126,7 @@ func runDemo(ctx context.Context, a *app, servers []*cloudServer) error {
 // demoConfig watches the simulated cloud at url: everything that it has, with
 // the real limits, but at intervals at which something happens while one
 // looks. Without tokens nobody may act.
-func demoConfig(url, tokens string) *config.Config {
+func demoConfig(url, tokens string, s *storage) (*config.Config, error) {
 	c := config.Default()
 	account := collector.DefaultAccountConfig()
 	account.Name = "demo"
@@ -124,6 +136,7 @@ func demoConfig(url, tokens string) *config.Config {
 		account.Endpoints[r.ID] = url
 	}
 	c.Accounts = []collector.AccountConfig{account}
+	c.Collect.OwnerInfo = true
 	for name, often := range map[string]time.Duration{
 		"regions": time.Minute, "instances": 15 * time.Second, "topics": 30 * time.Second, "topic_status": 15 * time.Second,
 		"consumer_groups": 30 * time.Second, "consumer_group_progress": 5 * time.Second,
@@ -134,9 +147,13 @@ func demoConfig(url, tokens string) *config.Config {
 	}
 	if tokens != "" {
 		c.Accounts[0].ActingCredentials = &c.Accounts[0].Credentials
-		demoAdmin(c, tokens)
+		runbooks, err := demoRunbooks(monitoring(s))
+		if err != nil {
+			return nil, err
+		}
+		demoAdmin(c, tokens, runbooks)
 	}
-	return c
+	return c, nil
 }
 
 // greet says what to open and what to try.

@@ -16,8 +16,8 @@ import (
 	"github.com/alikafka-exporter/alikafka-exporter/internal/config"
 )
 
-// demoPrincipals are those of the demo: alice acts, bob approves, and alerts
-// come from alertmanager.
+// demoPrincipals are those of the demo: alice acts, bob and carol approve, and
+// alerts come from alertmanager.
 func demoPrincipals() []admin.Principal {
 	all, err := collector.NewRegexp(".*")
 	if err != nil {
@@ -26,7 +26,8 @@ func demoPrincipals() []admin.Principal {
 	return []admin.Principal{
 		{Name: "alice", Kind: "person", Effects: []string{"Read", "Write", "Secure"}, Instances: all},
 		{Name: "bob", Kind: "person", Effects: []string{"Read"}, Instances: all, MayApprove: true, Privileged: true},
-		{Name: "alertmanager", Kind: "webhook", Instances: all, Runbooks: []string{"scale-partitions"}},
+		{Name: "carol", Kind: "person", Effects: []string{"Read"}, Instances: all, MayApprove: true},
+		{Name: "alertmanager", Kind: "webhook", Instances: all},
 	}
 }
 
@@ -62,38 +63,30 @@ func demoTokens(storage string) (string, error) {
 	return dir, nil
 }
 
-// demoAdmin lets the principals act on the simulated cloud.
-func demoAdmin(c *config.Config, tokens string) {
+// demoAdmin lets the principals act on the simulated cloud, and alerts start
+// all runbooks.
+func demoAdmin(c *config.Config, tokens string, runbooks []admin.Runbook) {
 	c.Admin.Principals = demoPrincipals()
 	for i := range c.Admin.Principals {
 		p := &c.Admin.Principals[i]
 		p.TokenFile = filepath.Join(tokens, p.Name)
+		for _, r := range runbooks {
+			if p.Kind == "webhook" {
+				p.Runbooks = append(p.Runbooks, r.Name)
+			}
+		}
 	}
+	c.Runbooks = runbooks
+	c.Admin.Engine.Guards.Whitelist.Allowed = []string{"10.20.0.0/16"}
 	optedIn, err := collector.NewRegexp("refunds|coupons")
 	if err != nil {
 		panic(err) // it is a constant
 	}
 	c.Admin.Engine.Guards.Partitions.Topics = optedIn
-	scale := admin.DefaultRunbook()
-	scale.Name, scale.Action = "scale-partitions", "ModifyPartitionNum"
-	matcher, err := admin.ParseMatcher(`alertname="KafkaTopicPartitionBound"`)
-	if err != nil {
-		panic(err) // it is a constant
-	}
-	scale.Match = []admin.Matcher{matcher}
-	scale.Params = map[string]admin.Param{
-		"InstanceId":         {Label: "instance_id", Type: "instance"},
-		"Topic":              {Label: "topic", Type: "topic"},
-		"TargetPartitionNum": {Times: 2, Max: 48},
-	}
-	c.Runbooks = []admin.Runbook{scale}
 }
 
 // greetAdmin prints what to try on the admin endpoint. A test runs the lines.
 func greetAdmin(w io.Writer, a *app, tokens string) {
-	if a.admin.listener == nil {
-		return
-	}
 	bold, plain := styles(w)
 	base := "http://" + reachable(a.admin.listener.Addr())
 	lines := strings.NewReplacer("BASE", base, "TOKENS", tokens, "INSTANCE", "alikafka_pre-cn-zvp2n4kd1001").Replace(`

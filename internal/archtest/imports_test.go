@@ -22,9 +22,11 @@ const module = "github.com/alikafka-exporter/alikafka-exporter"
 var ours = map[string][]string{
 	// The program wires everything and is imported by nobody.
 	"cmd/alikafka-exporter": {
-		"internal/admin", "internal/admin/engine", "internal/admin/journal", "internal/api", "internal/collector", "internal/config",
+		"alerts", "internal/admin", "internal/admin/engine", "internal/admin/journal", "internal/api", "internal/collector", "internal/config",
 		"internal/exposition", "internal/page", "internal/secret", "internal/sim",
 	},
+	// Files, no code.
+	"alerts": {},
 	// Composes the Config types of those who own them, and nothing else.
 	"internal/config": {"internal/admin", "internal/admin/engine", "internal/api", "internal/collector", "internal/secret"},
 	// Acts on what the collector saw; the collector must work without it.
@@ -46,6 +48,8 @@ var ours = map[string][]string{
 	// Knows nothing of Kafka either: what HTML pages have in common.
 	"internal/page":   {},
 	"internal/secret": {},
+	// Text for Grafana; only its tests know what is exported.
+	"internal/dashboards": {},
 }
 
 // theirs lists every direct dependency and where it may be used, so that

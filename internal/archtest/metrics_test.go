@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -59,7 +60,9 @@ func exportedMetrics() map[string]bool {
 		close(descs)
 	}()
 	for d := range descs {
-		names[descName.FindStringSubmatch(d.String())[1]] = true
+		name := descName.FindStringSubmatch(d.String())[1]
+		names[name] = true
+		names[name+"_bucket"] = strings.HasSuffix(name, "_duration_seconds") // the histograms
 	}
 	return names
 }

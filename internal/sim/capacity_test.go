@@ -112,15 +112,15 @@ func TestLockedOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		_, c := unlimited(t, sim.Options{Story: "locked-out"})
-		before := c.consumption("billing")
+		before := c.consumption("edge-billing")
 		time.Sleep(time.Minute)
-		got := c.consumption("billing")
+		got := c.consumption("edge-billing")
 		if len(got.owners) > 0 || got.lag < 2500 || slices.Max(got.consumedSince(t, before)) > 0 {
 			t.Errorf("locked out: %+v, before %+v", got, before)
 		}
 		c.call("UpdateAllowedIp", "InstanceId", stage, "UpdateType", "add", "AllowedListType", "vpc", "PortRange", "9092/9092", "AllowedListIp", "10.20.30.0/24")
 		time.Sleep(time.Minute)
-		if got := c.consumption("billing"); len(got.owners) != 3 || got.lag > 100 || !slices.Equal(got.ips, []string{"10.20.30.10", "10.20.30.11", "10.20.30.12"}) {
+		if got := c.consumption("edge-billing"); len(got.owners) != 3 || got.lag > 100 || !slices.Equal(got.ips, []string{"10.20.30.10", "10.20.30.11", "10.20.30.12"}) {
 			t.Errorf("let in: %+v", got)
 		}
 	})

@@ -27,7 +27,7 @@ var stories = map[string]story{
 	"slow":            {stage(Sway(0, 5*time.Minute, 4*time.Minute, 3*time.Minute)), nil},
 	"stuck":           {stage(stuck(2, 20*time.Second, 6*time.Minute, time.Minute)), nil},
 	"partition-bound": {stageWith(partitionBound), nil},
-	"locked-out":      {stageWith(func(in *Instance) { in.Groups[0].Address = "10.20.30.10" }), nil},
+	"locked-out":      {stageWith(lockedOut), nil},
 	"expiring":        {stageWith(func(in *Instance) { in.ExpiresIn = 5 * day }), nil},
 	"open-whitelist":  {stageWith(func(in *Instance) { in.Allowed = append(in.Allowed, openToAll()) }), nil},
 	"unread-topic":    {stageWith(func(in *Instance) { in.Topics = append(in.Topics, Topic{Name: "unread", Rate: 5}) }), nil},
@@ -116,6 +116,11 @@ func partitionBound(in *Instance) {
 	in.Groups[0] = Group{
 		Name: "billing", Members: 6, MemberRate: 32, CommitEvery: time.Second, Subscriptions: []Subscription{{Topic: "orders"}},
 	}
+}
+
+// lockedOut has a group that connects from a network which the whitelist lacks.
+func lockedOut(in *Instance) {
+	in.Groups[0].Name, in.Groups[0].Address = "edge-billing", "10.20.30.10"
 }
 
 // stuck is a group that stands still on one partition.

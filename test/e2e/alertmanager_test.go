@@ -91,10 +91,10 @@ runbooks:
 	return s
 }
 
-// startAlertmanagers starts two peers with the configuration that is shipped;
-// only addresses, the token's place and, since a test has no hours, the
+// alertmanagerConfig writes the configuration that is shipped, and returns the
+// file; only addresses, the token's place and, since a test has no hours, the
 // intervals are others.
-func (s *site) startAlertmanagers(t *testing.T, admin string) {
+func (s *site) alertmanagerConfig(t *testing.T, admin, wait, interval, repeat string) string {
 	t.Helper()
 	shipped, err := os.ReadFile("../../alerts/alertmanager.example.yml")
 	if err != nil {
@@ -103,7 +103,7 @@ func (s *site) startAlertmanagers(t *testing.T, admin string) {
 	text := string(shipped)
 	for from, to := range map[string]string{
 		"127.0.0.1:19309": admin, "credentials_file: alertmanager.token": "credentials_file: " + filepath.Join(s.dir, "alertmanager.token"),
-		"group_wait: 15s": "group_wait: 1s", "group_interval: 1m": "group_interval: 2s", "repeat_interval: 4h": "repeat_interval: 3s",
+		"group_wait: 15s": "group_wait: " + wait, "group_interval: 1m": "group_interval: " + interval, "repeat_interval: 4h": "repeat_interval: " + repeat,
 	} {
 		if !strings.Contains(text, from) {
 			t.Fatalf("the shipped configuration lacks %q", from)
@@ -112,6 +112,13 @@ func (s *site) startAlertmanagers(t *testing.T, admin string) {
 	}
 	config := filepath.Join(s.dir, "alertmanager.yml")
 	write(t, config, text)
+	return config
+}
+
+// startAlertmanagers starts two peers.
+func (s *site) startAlertmanagers(t *testing.T, admin string) {
+	t.Helper()
+	config := s.alertmanagerConfig(t, admin, "1s", "2s", "3s")
 	gossip := []string{freeAddress(t), freeAddress(t)}
 	for i, address := range gossip {
 		p := start(t, "alertmanager", "--config.file="+config, "--storage.path="+filepath.Join(s.dir, "am"+strconv.Itoa(i)),
@@ -156,7 +163,7 @@ func (s *site) fire(t *testing.T, alertname string, ends time.Time) {
 	t.Helper()
 	for i, peer := range s.peers {
 		body, err := json.Marshal([]map[string]any{{
-			"labels":   map[string]string{"alertname": alertname, "severity": "warning", "instance_id": stage, "topic": "orders", "consumer_group": "billing"},
+			"labels":   map[string]string{"alertname": alertname, "severity": "warning", "instance_id": stage, "topic": "orders"},
 			"startsAt": time.Now().Add(-time.Duration(i+1) * time.Minute), "endsAt": ends,
 		}})
 		if err != nil {

@@ -32,6 +32,7 @@ const (
 	guardStorm      = "storm"
 	guardOptIn      = "partition_opt_in"
 	guardGrowth     = "partition_growth"
+	guardNeed       = "partition_need"
 	guardWhitelist  = "whitelist"
 	guardConfigKeys = "config_keys"
 	guardProtected  = "protected_name"
@@ -69,6 +70,7 @@ var guards = []guard{
 	{guardBill, "The account had fewer runs that cost money within a day.", costs, capGuard(guardBill, 24*time.Hour, func(g Guards) int { return g.BillCap }), false},
 	{guardStorm, "Webhooks did not ask for too many targets at once, nor leave any out.", byWebhook, stormGuard, false},
 	{guardOptIn, "The topic was opted in, by configuration or by a tag.", of("ModifyPartitionNum"), optInGuard, true},
+	{guardNeed, "The consumer group that an alert names has a member for every partition: else it is not for want of partitions that it lags.", of("ModifyPartitionNum"), needGuard, true},
 	{guardGrowth, "The step and the total are within limits, and within what the instance has left.", of("ModifyPartitionNum"), growthGuard, true},
 	{guardWhitelist, "Entries are narrow, and in the blocks that are allowed; the last entry of a port range stays.", of("UpdateAllowedIp"), whitelistGuard, true},
 	{guardConfigKeys, "Only these keys are set.", of("UpdateInstanceConfig"), configKeysGuard, true},
@@ -220,6 +222,39 @@ func optInGuard(p *planning) Verdict {
 	}
 	return verdict(guardOptIn, ok, fmt.Sprintf("topics %q, or tag %s=true", g.Topics, g.Tag), p.target.Name,
 		"topic %s was not opted in: partitions cannot be removed, and keys move to other partitions", p.target.Name)
+}
+
+// needGuard keeps partitions, which stay for good, from groups that they would
+// not help: a dead one, and one of which members are missing.
+func needGuard(p *planning) Verdict {
+	const limit = "a member for every partition"
+	name := p.req.Alert["consumer_group"]
+	if name == "" {
+		return verdict(guardNeed, true, limit, "no alert of a consumer group", "")
+	}
+	var g *collector.ConsumerGroup
+	if p.instance != nil {
+		i := slices.IndexFunc(p.instance.Groups, func(g *collector.ConsumerGroup) bool { return g.Name() == name })
+		if i >= 0 {
+			g = p.instance.Groups[i]
+		}
+	}
+	if g == nil {
+		return verdict(guardNeed, false, limit, "unknown", "the progress of consumer group %s was not read yet", name)
+	}
+	switch why := p.unsampled("the members of consumer group "+name, g.Progress.At); {
+	case why != "":
+		return verdict(guardNeed, false, limit, "unknown", "%s", why)
+	case !g.Progress.Data.MembersKnown:
+		return verdict(guardNeed, false, limit, "unknown", "the service does not tell the members of consumer group %s", name)
+	}
+	members := g.Progress.Data.Members
+	partitions, _ := strconv.Atoi(p.pre["PartitionNum"])
+	value := fmt.Sprintf("%d members, %d partitions", members, partitions)
+	if members == 0 {
+		return verdict(guardNeed, false, limit, value, "consumer group %s has no members: no number of partitions helps it", name)
+	}
+	return verdict(guardNeed, members >= partitions, limit, value, "consumer group %s has %d members for %d partitions: more partitions do not help it", name, members, partitions)
 }
 
 func growthGuard(p *planning) Verdict {

@@ -36,6 +36,13 @@ func by(who engine.Actor, s step) engine.Request {
 	return q
 }
 
+// forGroup is what an alert of a consumer group asks for.
+func forGroup(s step, group string) engine.Request {
+	q := by(hook, s)
+	q.Alert = map[string]string{"consumer_group": group}
+	return q
+}
+
 // with returns the step with other parameters.
 func (s step) with(more ...string) step {
 	p := maps.Clone(s.params)
@@ -175,6 +182,14 @@ func refusals() []refusal {
 			}
 		}},
 		{guard: "partition_opt_in", name: "a topic that was not", request: by(alice, orders), lab: guardsOf(func(g *engine.Guards) { *g = engine.DefaultConfig().Guards })},
+		{guard: "partition_need", name: "members are missing", request: forGroup(orders, "billing"), message: "2 members for 6 partitions"},
+		{guard: "partition_need", name: "a dead group", request: forGroup(orders, "gone"), message: "no members"},
+		{guard: "partition_need", name: "a group that is not known", request: forGroup(orders, "strange"), message: "not read yet"},
+		{guard: "partition_need", name: "members that the service does not tell", request: forGroup(orders, "billing"), message: "does not tell", before: seen(func(i *collector.Instance) {
+			for _, g := range i.Groups {
+				g.Progress.Data.MembersKnown = false
+			}
+		})},
 		{guard: "partition_growth", name: "more than double", request: by(alice, orders.with("TargetPartitionNum", "13")), message: "2 times"},
 		{guard: "partition_growth", name: "more than the total", request: by(alice, orders), lab: guardsOf(func(g *engine.Guards) { g.Partitions.MaxTotal = 11 })},
 		{guard: "partition_growth", name: "a compacted topic", request: by(alice, orders.with("Topic", "compacted", "TargetPartitionNum", "4")), message: "compacted"},

@@ -134,7 +134,7 @@ var operations = []operation{
 	{
 		action: "ModifyPartitionNum", kind: "topic", name: "Topic", needs: Facts{"exists": yes}, settle: quick,
 		read: readTopic("CreateTime", "PartitionNum"), want: wantPartitions,
-		check: "PartitionNum is the target, the CreateTime the same", guards: []string{guardOptIn, guardGrowth}, inverse: "none",
+		check: "PartitionNum is the target, the CreateTime the same", guards: []string{guardOptIn, guardNeed, guardGrowth}, inverse: "none",
 	},
 	{
 		action: "ModifyTopicRemark", kind: "topic", name: "Topic", needs: Facts{"exists": yes}, settle: quick,

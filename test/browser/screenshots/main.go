@@ -45,9 +45,8 @@ func shots() []shot {
 	group := "consumer-group?" + url.Values{"instance_id": {demo.Instance}, "consumer_group": {demo.Group}}.Encode()
 	return []shot{
 		{"status", "", false, 1180, 760, both, `document.querySelectorAll('tbody tr').length > 5`},
-		{"groups", "consumer-groups", false, 1180, 640, both, `document.querySelectorAll('tbody tr').length > 5`},
 		{"group", group, false, 1180, 900, both, `document.querySelectorAll('figure.chart').length > 1`},
-		{"instance", "instance?instance_id=" + demo.Instance, false, 1180, 760, both, `document.querySelectorAll('tbody tr').length > 5`},
+		{"instance", "instance?instance_id=" + demo.Instance, false, 1180, 760, []string{"light"}, `document.querySelectorAll('tbody tr').length > 5`},
 		{"operations", "", true, 1180, 760, both, `document.querySelector('[data-do=approve]') && document.querySelector('details.run')`},
 		{"phone", group, false, 390, 800, []string{"dark"}, `document.querySelectorAll('figure.chart').length > 1`},
 	}
@@ -150,7 +149,8 @@ func take(ctx context.Context, b *chrome.Browser, d *demo.Demo, s shot, theme, f
 	if err := p.Await(waiting, s.ready); err != nil {
 		return err
 	}
-	if err := p.Eval(ctx, `document.activeElement.blur()`, nil); err != nil {
+	// The version is that of a working copy: nothing to show.
+	if err := p.Eval(ctx, `document.activeElement.blur(), document.querySelector('.brand .dim').hidden = !document.getElementById('ops')`, nil); err != nil {
 		return err
 	}
 	png, err := p.Screenshot(ctx, false)

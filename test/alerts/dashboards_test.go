@@ -1,0 +1,64 @@
+package alerts_test
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// ofGrafana are the words of Grafana in queries that the parser would not take
+// for what they stand for.
+var ofGrafana = strings.NewReplacer("$__rate_interval", "2m", "$__range_s", "3600", "$__range", "1h")
+
+// TestDashboards follows every label of every query of the dashboards, as it
+// does those of rules: every query parses, and uses what is exported.
+func TestDashboards(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../../dashboards/*.json")
+	if err != nil || len(files) != 6 {
+		t.Fatal(files, err)
+	}
+	metrics := exported(t)
+	metrics["ALERTS"] = setOf("alertname", "alertstate", "severity", "account", "region_id", "instance_id", "consumer_group", "topic", "source")
+	metrics["ALERTS_FOR_STATE"] = metrics["ALERTS"]
+	for _, name := range []string{"process_resident_memory_bytes", "process_cpu_seconds_total", "process_start_time_seconds", "scrape_duration_seconds"} {
+		metrics[name] = setOf(target...)
+	}
+	metrics["alikafka_exporter_build_info"]["version"] = true
+	buckets := maps.Clone(metrics["alikafka_api_request_duration_seconds"])
+	buckets["le"] = true
+	metrics["alikafka_api_request_duration_seconds_bucket"] = buckets
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var d struct {
+			Annotations struct{ List []struct{ Name, Expr string } }
+			Panels      []struct {
+				Title   string
+				Targets []struct{ Expr string }
+			}
+		}
+		if err := json.Unmarshal(text, &d); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		follow := func(what, expr string) {
+			where := filepath.Base(file) + ", " + what + ": " + expr
+			(&checker{t, metrics, where}).labels(mustParse(t, ofGrafana.Replace(expr)))
+		}
+		for _, a := range d.Annotations.List {
+			if a.Expr != "" {
+				follow(a.Name, a.Expr)
+			}
+		}
+		for _, p := range d.Panels {
+			for _, q := range p.Targets {
+				follow(p.Title, q.Expr)
+			}
+		}
+	}
+}
