@@ -64,9 +64,11 @@ type adminEndpoint struct {
 	current  atomic.Pointer[adminLife]
 }
 
-// adminLife is the time between two reloads.
+// adminLife is a server that is running. A reload configures it anew; another
+// life follows only where this one may not act and the next one may.
 type adminLife struct {
 	server *admin.Server
+	acts   bool // it was opened with the lock on the storage
 	cancel context.CancelFunc
 	done   chan struct{} // closed when everything has ended
 	err    error         // read after done
@@ -90,8 +92,8 @@ func (a *app) openAdmin(ctx context.Context, c *config.Config) error {
 	return nil
 }
 
-// startAdmin makes a server of the configuration and of the current life.
-func (a *app) startAdmin(ctx context.Context, c *config.Config) error {
+// adminOptions are those of the configuration and of the current life.
+func (a *app) adminOptions(c *config.Config) (admin.Options, error) {
 	life := a.current.Load()
 	readers := map[string]*api.Client{}
 	accounts := map[string]engine.Account{}
@@ -102,14 +104,14 @@ func (a *app) startAdmin(ctx context.Context, c *config.Config) error {
 		}
 		credentials, err := account.ActingCredentials.New()
 		if err != nil {
-			return fmt.Errorf("account %s: acting_credentials: %w", account.Name, err)
+			return admin.Options{}, fmt.Errorf("account %s: acting_credentials: %w", account.Name, err)
 		}
 		client, err := api.NewClient(api.Options{
 			Account: account.Name, Credentials: credentials, Limiter: life.limiters[account.Name], Endpoints: account.Endpoints,
 			UserAgent: userAgent(), Observe: a.observe,
 		})
 		if err != nil {
-			return fmt.Errorf("account %s: %w", account.Name, err)
+			return admin.Options{}, fmt.Errorf("account %s: %w", account.Name, err)
 		}
 		accounts[account.Name] = engine.Account{Client: client, Reader: life.clients[i]}
 	}
@@ -117,18 +119,27 @@ func (a *app) startAdmin(ctx context.Context, c *config.Config) error {
 	if !a.storage.Locked() {
 		standby = "another process holds the lock on --storage.path"
 	}
-	server, err := admin.New(admin.Options{
+	return admin.Options{
 		Config: c.Admin, Runbooks: c.Runbooks, Collector: life.collector, Readers: readers,
 		Metrics: a.admin.metrics, Logger: a.log,
 		Engine: engine.Options{
 			Accounts: accounts, Dir: a.storage.Path(), Standby: standby, Metrics: a.admin.engine,
 			StoppedByEnvironment: stoppedByEnvironment(),
 		},
-	})
+	}, nil
+}
+
+// startAdmin opens the journal and begins to act.
+func (a *app) startAdmin(ctx context.Context, c *config.Config) error {
+	o, err := a.adminOptions(c)
 	if err != nil {
 		return err
 	}
-	next := &adminLife{server: server, done: make(chan struct{})}
+	server, err := admin.New(o)
+	if err != nil {
+		return err
+	}
+	next := &adminLife{server: server, acts: o.Engine.Standby == "", done: make(chan struct{})}
 	// stop ends it, not the end of ctx: on shutdown the listeners go first.
 	ctx, next.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	go func() {
@@ -144,16 +155,35 @@ func (e *adminEndpoint) check(c *config.Config) error {
 	if e.listener == nil {
 		return nil
 	}
-	return c.Admin.CheckTokens()
+	errs := []error{c.Admin.CheckTokens()}
+	for _, account := range c.Accounts {
+		if account.ActingCredentials == nil {
+			continue
+		}
+		if _, err := account.ActingCredentials.New(); err != nil {
+			errs = append(errs, fmt.Errorf("account %s: acting_credentials: %w", account.Name, err))
+		}
+	}
+	return errors.Join(errs...)
 }
 
-// reloadAdmin ends what serves and acts, and begins anew. Operations that are
-// not over are reconciled by the next life.
+// reloadAdmin gives the server that runs another configuration: what is under
+// way goes on, a stop that could not be recorded holds, and a journal that
+// failed stays closed. Only one that may not act is ended, when this process has
+// got the lock, and another begun.
 func (a *app) reloadAdmin(ctx context.Context, c *config.Config) error {
 	if a.admin.listener == nil {
 		return nil
 	}
-	return errors.Join(a.admin.stop(), a.startAdmin(ctx, c))
+	life := a.admin.current.Load()
+	if life == nil || !life.acts && a.storage.Locked() {
+		return errors.Join(a.admin.stop(), a.startAdmin(ctx, c))
+	}
+	o, err := a.adminOptions(c)
+	if err != nil {
+		return err
+	}
+	return life.server.Configure(o)
 }
 
 // stop ends the present life.

@@ -217,12 +217,16 @@ func (a *app) reload(ctx context.Context) error {
 		return err
 	}
 	a.current.Load().start(ctx, a.log)
+	err = a.reloadAdmin(ctx, c)
+	if err != nil { // checked before, and so a matter of an instant
+		err = fmt.Errorf("the admin endpoint: %w", err)
+		a.metrics.Configured(false)
+		a.reloadError.Store(new(err.Error()))
+		a.log.Error("reload went halfway", "err", err)
+	}
 	if err := old.stop(); err != nil {
 		a.log.Warn("old configuration", "err", err)
 		a.late = append(a.late, old)
-	}
-	if err := a.reloadAdmin(ctx, c); err != nil {
-		a.log.Error("the admin endpoint does not serve", "err", err)
 	}
 	a.current.Load().collector.Forget(old.collector)
 	for name := range old.limiters {
@@ -230,8 +234,10 @@ func (a *app) reload(ctx context.Context) error {
 			a.metrics.Forget(name)
 		}
 	}
-	a.log.Info("configuration reloaded", "accounts", len(c.Accounts))
-	return nil
+	if err == nil {
+		a.log.Info("configuration reloaded", "accounts", len(c.Accounts))
+	}
+	return err
 }
 
 // adopt makes a life of a configuration and puts it in place of the current

@@ -197,6 +197,20 @@ func TestApprovalsCannotBeHad(t *testing.T) {
 		h.restart()
 		refused("alice", `{"plan_hash": "`+hash+`"}`, 409, "conflict") // her own
 
+		// What guards refuse meanwhile is told with the run, which waits on.
+		stop := func(how string) {
+			if a := h.do(request{method: http.MethodPut, path: "/api/v1/kill-switch", as: "bob", body: `{"stop": ` + how + `, "reason": "migration"}`}); a.status != http.StatusOK {
+				t.Fatal(a.text)
+			}
+		}
+		stop("true")
+		refused("bob", `{"plan_hash": "`+hash+`"}`, 403, "guard_refused")
+		a = h.do(request{path: "/api/v1/runs/" + run + "/approve", as: "bob", body: `{"plan_hash": "` + hash + `"}`})
+		if a.member("run") != "/api/v1/runs/"+run || a.header.Get("Location") != a.member("run") || !strings.Contains(a.member("detail"), "bob: migration") {
+			t.Errorf("%s %v", a.text, a.header)
+		}
+		stop("false")
+
 		// Somebody else adds the entry: the plan is void.
 		if _, err := h.cloudCall("UpdateAllowedIp", map[string]string{
 			"RegionId": "cn-hangzhou", "InstanceId": mine, "UpdateType": "add", "AllowedListType": "vpc", "PortRange": "9092/9092", "AllowedListIp": "10.1.2.0/24",

@@ -28,11 +28,12 @@ func (p *processor) due() []*episode {
 }
 
 func (p *processor) runbook(name string) (Runbook, bool) {
-	i := slices.IndexFunc(p.runbooks, func(r Runbook) bool { return r.Name == name })
+	runbooks := p.settings.Load().Runbooks
+	i := slices.IndexFunc(runbooks, func(r Runbook) bool { return r.Name == name })
 	if i < 0 {
 		return Runbook{}, false
 	}
-	return p.runbooks[i], true
+	return runbooks[i], true
 }
 
 // decision is what becomes of an episode.
@@ -89,7 +90,7 @@ func (p *processor) judge(ctx context.Context, e *episode) (decision, error) {
 	if !ok {
 		return decision{outcome: outcomeForbidden, why: "the runbook is no longer configured"}, nil
 	}
-	target, err := r.resolve(e.Labels, p.collector.Snapshot())
+	target, err := r.resolve(e.Labels, p.settings.Load().Collector.Snapshot())
 	if err != nil {
 		return decision{outcome: outcomeUnresolved, why: err.Error(), mode: r.Mode}, nil
 	}
@@ -286,7 +287,7 @@ func (p *processor) measure(r Runbook, labels map[string]string, instanceID stri
 		want[name] = labels[name]
 	}
 	registry := prometheus.NewRegistry()
-	if registry.Register(p.collector.Families(instanceID)) != nil {
+	if registry.Register(p.settings.Load().Collector.Families(instanceID)) != nil {
 		return nil
 	}
 	families, err := registry.Gather()
@@ -340,7 +341,7 @@ func (p *processor) next() time.Duration {
 		case e.open() && e.Decided.IsZero():
 			at(lookAgain) // it was due and could not be decided
 		case e.open():
-			at(e.Seen.Add(2 * time.Duration(p.config.RepeatInterval)).Sub(now))
+			at(e.Seen.Add(2 * time.Duration(p.settings.Load().Config.RepeatInterval)).Sub(now))
 		}
 	}
 	for _, e := range p.history {

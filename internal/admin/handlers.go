@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -97,6 +98,9 @@ func (s *Server) postAction(x *exchange) error {
 	}
 	request := engine.Request{
 		Actor: x.actor(), Account: q.Get("account"), Action: action.Name, Params: params, SecretRefs: secrets, Reason: q.Get("reason"),
+	}
+	if err := checkReason(request.Reason, action.Name+" was not asked for"); err != nil {
+		return err
 	}
 	if request.DryRun, err = queryBool(q, "dry_run"); err != nil {
 		return err
@@ -198,10 +202,10 @@ func (s *Server) authorise(p Principal, action *api.Action, params map[string]st
 	if !slices.Contains(p.Actions, action.Name) && !slices.Contains(p.Effects, action.Effect.String()) {
 		return refuse(forbidden, fmt.Sprintf("%s (effect %s) is not among the principal's actions and effects", action.Name, action.Effect))
 	}
-	inventory := s.o.Collector.Snapshot()
+	inventory := s.settings.Load().Collector.Snapshot()
 	for _, id := range instancesOf(params, inventory) {
 		if !p.Instances.Match(id) {
-			return refuse(forbidden, "the instance is not among the principal's instances")
+			return refuse(forbidden, "the instance is not among the principal's instances: "+p.Instances.String())
 		}
 		if id != "" && find(inventory, id) == nil {
 			return refuse(notFound, "no watched instance of that id")
@@ -248,19 +252,19 @@ func ownerOf(resource string, inventory *collector.Snapshot) string {
 // read makes the call of a Read action and answers with the cloud's own JSON,
 // passwords left out.
 func (s *Server) read(x *exchange, action *api.Action, params map[string]string, account string) error {
-	inventory := s.o.Collector.Snapshot()
+	readers, inventory := s.settings.Load().Readers, s.settings.Load().Collector.Snapshot()
 	var region string
 	for _, id := range instancesOf(params, inventory) {
 		if in := find(inventory, id); in != nil && (account == "" || account == in.Account) {
 			account, region = in.Account, in.RegionID
 		}
 	}
-	if account == "" && len(s.o.Readers) == 1 {
-		for account = range s.o.Readers {
+	if account == "" && len(readers) == 1 {
+		for account = range readers {
 			break
 		}
 	}
-	client := s.o.Readers[account]
+	client := readers[account]
 	if client == nil {
 		return &refusal{reason: badRequest, detail: "which account is not plain: name a configured one in the query parameter account"}
 	}
@@ -382,15 +386,27 @@ func (s *Server) postApprove(x *exchange) error {
 	_ = http.NewResponseController(x.w).SetWriteDeadline(time.Now().Add(planTimeout + 10*time.Second))
 	ctx, cancel := context.WithTimeout(x.Context(), planTimeout)
 	defer cancel()
-	run, err = s.engine.Approve(ctx, run.ID, x.actor(), v.PlanHash)
+	approved, err := s.engine.Approve(ctx, run.ID, x.actor(), v.PlanHash)
+	if refused, ok := errors.AsType[*engine.RefusedError](err); ok {
+		return &refusal{reason: guardRefused, detail: refused.Error() + "; the run still waits", run: &engine.Run{ID: run.ID, Verdicts: refused.Verdicts}}
+	}
 	if err != nil {
 		return err
 	}
+	run = approved
 	return s.answerRun(x, run)
 }
 
-// maxReason is how long the reason of a rejection may be, in bytes.
+// maxReason is how long a reason may be that goes into the journal, in bytes.
 const maxReason = 1000
+
+// checkReason refuses a reason that is too long; detail says what that means.
+func checkReason(reason, detail string) error {
+	if len(reason) <= maxReason {
+		return nil
+	}
+	return &refusal{reason: invalidParam, detail: detail, errors: []fieldError{{"reason", fmt.Sprintf("has more than %d bytes", maxReason)}}}
+}
 
 func (s *Server) postReject(x *exchange) error {
 	run, v, err := s.judged(x)
@@ -400,8 +416,8 @@ func (s *Server) postReject(x *exchange) error {
 	if !x.principal.MayApprove && run.Actor.Principal != x.principal.Name {
 		return refuse(forbidden, "the principal may not reject what others asked for")
 	}
-	if len(v.Reason) > maxReason {
-		return &refusal{reason: invalidParam, detail: "the run still waits", errors: []fieldError{{"reason", fmt.Sprintf("has more than %d bytes", maxReason)}}}
+	if err := checkReason(v.Reason, "the run still waits"); err != nil {
+		return err
 	}
 	run, err = s.engine.Reject(x.Context(), run.ID, x.actor(), v.PlanHash, v.Reason)
 	if err != nil {
@@ -446,6 +462,7 @@ func (s *Server) putKillSwitch(x *exchange) error {
 	case !*body.Stop && !x.principal.Privileged:
 		return refuse(forbidden, "only a privileged principal lets acting go on")
 	}
+	body.Reason = strings.ToValidUTF8(body.Reason[:min(len(body.Reason), maxReason)], "") // a stop never fails for its words
 	if err := s.engine.SetKillSwitch(x.Context(), x.actor(), *body.Stop, body.Reason); err != nil {
 		return err
 	}

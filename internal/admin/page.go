@@ -70,7 +70,7 @@ func (s *Server) getPrincipal(x *exchange) error {
 
 // getGuards returns the table of guards and the limits in force.
 func (s *Server) getGuards(x *exchange) error {
-	limits, err := yaml.Marshal(s.o.Config.Engine.Guards)
+	limits, err := yaml.Marshal(s.settings.Load().Config.Engine.Guards)
 	if err != nil {
 		return fmt.Errorf("limits of the guards: %w", err)
 	}

@@ -120,7 +120,9 @@ func (r *refusal) problem() problem {
 		}
 	}
 	if r.run != nil {
-		p.Run = runPath(r.run.ID)
+		if r.run.ID != "" {
+			p.Run = runPath(r.run.ID)
+		}
 		for _, v := range r.run.Verdicts {
 			if !v.OK {
 				p.Guards = append(p.Guards, v)

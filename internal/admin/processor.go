@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -34,14 +35,11 @@ type progress struct {
 // knows is in the journal: a delivery before it is answered, and every change
 // of an episode together with the alerts that caused it.
 type processor struct {
-	config    Config
-	runbooks  []Runbook
-	collector *collector.Collector
-	metrics   *Metrics
-	log       *slog.Logger
-	engine    *engine.Engine // set once it is open
-	started   time.Time
-	wake      chan struct{} // of capacity one
+	settings *atomic.Pointer[settings] // the server's
+	metrics  *Metrics
+	log      *slog.Logger
+	engine   *engine.Engine // set once it is open
+	wake     chan struct{}  // of capacity one
 
 	mu       sync.Mutex
 	pending  []*intake
@@ -57,10 +55,9 @@ type intake struct {
 	done []bool // by alert
 }
 
-func newProcessor(o Options) *processor {
+func newProcessor(o Options, now *atomic.Pointer[settings]) *processor {
 	return &processor{
-		config: o.Config, runbooks: o.Runbooks, collector: o.Collector, metrics: o.Metrics, log: o.Logger,
-		started: time.Now(), wake: make(chan struct{}, 1),
+		settings: now, metrics: o.Metrics, log: o.Logger, wake: make(chan struct{}, 1),
 		episodes: map[string]*episode{}, changed: map[*episode]bool{},
 	}
 }
@@ -175,7 +172,7 @@ func (p *processor) sweep() {
 }
 
 const (
-	// inventoryGrace is for how long after the start an alert that names what
+	// inventoryGrace is for how long after the start or a reload an alert that names what
 	// is not known waits for it to become known.
 	inventoryGrace = 10 * time.Minute
 	// lookAgain is how often is looked at what has no date of its own: runs
@@ -185,10 +182,14 @@ const (
 
 // run processes until ctx ends.
 func (p *processor) run(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-p.collector.Ready():
+	for ready := false; !ready; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-p.settings.Load().Collector.Ready():
+			ready = true
+		case <-p.wake: // perhaps by a reload, and there is another collector
+		}
 	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -223,24 +224,24 @@ func (p *processor) pass(ctx context.Context) time.Duration {
 // take processes the alerts of pending deliveries in their order, and ends
 // episodes of which nothing was heard.
 func (p *processor) take() {
-	now := time.Now()
+	now, in := time.Now(), p.settings.Load()
 	var inventory *collector.Snapshot
 	if p.hasPending() {
-		inventory = p.collector.Snapshot()
+		inventory = in.Collector.Snapshot()
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, in := range p.pending {
-		for i, a := range in.Alerts {
-			if in.done[i] || !p.takeAlert(&in.delivery, i, a, inventory, now) {
+	for _, d := range p.pending {
+		for i, a := range d.Alerts {
+			if d.done[i] || !p.takeAlert(&d.delivery, i, a, inventory, now) {
 				continue
 			}
-			in.done[i] = true
-			p.done = append(p.done, itemID(&in.delivery, i))
+			d.done[i] = true
+			p.done = append(p.done, itemID(&d.delivery, i))
 		}
 	}
 	p.sweep()
-	silence := 2 * time.Duration(p.config.RepeatInterval)
+	silence := 2 * time.Duration(in.Config.RepeatInterval)
 	for _, e := range p.episodes {
 		if e.open() && now.Sub(e.Seen) > silence {
 			p.count(e.Runbook, e.end(now, "nothing was heard for twice the repeat interval"))
@@ -259,7 +260,7 @@ func (p *processor) hasPending() bool {
 // forget drops episodes that count for nothing any more.
 func (p *processor) forget(now time.Time) {
 	longest := 24 * time.Hour
-	for _, r := range p.runbooks {
+	for _, r := range p.settings.Load().Runbooks {
 		longest = max(longest, time.Duration(r.CoolDown))
 	}
 	for key, e := range p.episodes {
@@ -273,13 +274,14 @@ func (p *processor) forget(now time.Time) {
 // takeAlert applies an alert to the episodes of every runbook that it matches.
 // It returns false where it must be looked at again later.
 func (p *processor) takeAlert(d *delivery, i int, a alert, inventory *collector.Snapshot, now time.Time) bool {
-	matching := slices.DeleteFunc(slices.Clone(p.runbooks), func(r Runbook) bool { return !r.matches(a.Labels) })
+	in := p.settings.Load()
+	matching := slices.DeleteFunc(slices.Clone(in.Runbooks), func(r Runbook) bool { return !r.matches(a.Labels) })
 	targets := make([]resolved, len(matching))
 	wrong := make([]*unresolvedError, len(matching))
 	for j, r := range matching {
 		var err error
 		targets[j], err = r.resolve(a.Labels, inventory)
-		if errors.As(err, &wrong[j]) && wrong[j].Absent && now.Sub(p.started) < inventoryGrace && p.bySource(r.Name, a.Fingerprint) == nil {
+		if errors.As(err, &wrong[j]) && wrong[j].Absent && now.Sub(in.since) < inventoryGrace && p.bySource(r.Name, a.Fingerprint) == nil {
 			return false
 		}
 	}
@@ -319,11 +321,12 @@ func (r Runbook) matches(labels map[string]string) bool {
 // maySend reports whether a webhook's principal may start a runbook on an
 // instance.
 func (p *processor) maySend(principal, runbook, instanceID string) bool {
-	i := slices.IndexFunc(p.config.Principals, func(c Principal) bool { return c.Name == principal })
+	principals := p.settings.Load().Config.Principals
+	i := slices.IndexFunc(principals, func(c Principal) bool { return c.Name == principal })
 	if i < 0 {
 		return false
 	}
-	c := p.config.Principals[i]
+	c := principals[i]
 	return c.Kind == string(engine.Webhook) && slices.Contains(c.Runbooks, runbook) && c.Instances.Match(instanceID)
 }
 

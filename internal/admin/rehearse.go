@@ -32,12 +32,13 @@ type Rehearsal struct {
 // which labels are given: whatever their mode, and without waiting. Nothing is
 // recorded and nothing sent but reads.
 func (s *Server) Rehearse(ctx context.Context, alerts []map[string]string) ([]Rehearsal, error) {
-	inventory := s.o.Collector.Snapshot()
+	in := s.settings.Load()
+	inventory := in.Collector.Snapshot()
 	firing := map[string]map[string]bool{} // targets by runbook
 	var all []Rehearsal
 	var requests []engine.Request
 	for i, labels := range alerts {
-		for _, r := range s.o.Runbooks {
+		for _, r := range in.Runbooks {
 			if !r.matches(labels) {
 				continue
 			}

@@ -19,6 +19,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -46,9 +47,9 @@ type Options struct {
 
 // Server answers the admin listener and runs what it was asked for.
 type Server struct {
-	o         Options
+	metrics   *Metrics
 	log       *slog.Logger
-	keys      *keyring
+	settings  atomic.Pointer[settings]
 	failures  *failures
 	engine    *engine.Engine
 	processor *processor
@@ -57,15 +58,31 @@ type Server struct {
 	page      *page.Page
 }
 
-// New reads tokens and opens the journal. Nothing acts until Run.
-func New(o Options) (*Server, error) {
+// settings are what Configure replaces.
+type settings struct {
+	Options
+	keys  *keyring
+	since time.Time
+}
+
+// newSettings reads tokens.
+func newSettings(o Options) (*settings, error) {
 	keys, err := newKeyring(o.Config.Principals, o.Logger)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{
-		o: o, log: o.Logger, keys: keys, failures: newFailures(), processor: newProcessor(o), page: newPage(),
+	return &settings{Options: o, keys: keys, since: time.Now()}, nil
+}
+
+// New reads tokens and opens the journal. Nothing acts until Run.
+func New(o Options) (*Server, error) {
+	first, err := newSettings(o)
+	if err != nil {
+		return nil, err
 	}
+	s := &Server{metrics: o.Metrics, log: o.Logger, failures: newFailures(), page: newPage()}
+	s.settings.Store(first)
+	s.processor = newProcessor(o, &s.settings)
 	o.Metrics.configure(o.Runbooks)
 	eo := o.Engine
 	eo.Inventory, eo.Config, eo.Logger = o.Collector, o.Config.Engine, o.Logger
@@ -80,6 +97,22 @@ func New(o Options) (*Server, error) {
 		s.mux.HandleFunc(r.method+" "+r.path, func(w http.ResponseWriter, req *http.Request) { s.serve(w, req, r) })
 	}
 	return s, nil
+}
+
+// Configure replaces Config, Runbooks, Collector, Readers and Engine.Accounts by
+// those of o; all else stays as it was opened. Requests and runs that are under
+// way go on. On an error nothing has changed. One call at a time.
+func (s *Server) Configure(o Options) error {
+	o.Logger = s.log
+	next, err := newSettings(o)
+	if err != nil {
+		return err
+	}
+	s.settings.Store(next)
+	s.metrics.configure(o.Runbooks)
+	s.engine.Configure(o.Engine.Accounts, o.Collector, o.Config.Engine)
+	s.processor.nudge()
+	return nil
 }
 
 // Run executes, reconciles and processes alerts until ctx ends. It is called
@@ -137,7 +170,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // answer with a redirect.
 func (s *Server) admit(r *http.Request) error {
 	switch {
-	case !s.o.Config.hostAllowed(r.Host):
+	case !s.settings.Load().Config.hostAllowed(r.Host):
 		return refuse(wrongHost, "admin.allowed_hosts does not list the Host of the request")
 	case len(r.Header.Values("Origin")) > 0 && !fromPage(r):
 		return refuse(crossOrigin, "the request has an Origin, which only web pages send, and is not of the operations page")
@@ -203,7 +236,7 @@ func (s *Server) authenticate(x *exchange) error {
 	if !ok {
 		return refuse(noToken, "send Authorization: Bearer with a token of admin.principals")
 	}
-	principal, ok := s.keys.find(token)
+	principal, ok := s.settings.Load().keys.find(token)
 	if !ok {
 		s.failures.failed(address)
 		return refuse(wrongToken, "no principal has this token")
@@ -246,9 +279,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, principal *Princip
 // count counts a request by the action that its path names.
 func (s *Server) count(r *http.Request, outcome string) {
 	action, _ := strings.CutPrefix(r.URL.Path, actionsPath+"/")
-	s.o.Metrics.request(action, outcome)
+	s.metrics.request(action, outcome)
 	if r.URL.Path == webhookPath {
-		s.o.Metrics.delivery(outcome)
+		s.metrics.delivery(outcome)
 	}
 }
 

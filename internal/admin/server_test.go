@@ -69,6 +69,22 @@ func TestAKeyInFlightIsRefused(t *testing.T) {
 	})
 }
 
+func TestAReasonIsBounded(t *testing.T) {
+	t.Parallel()
+	inHouse(t, "", func(h *house) {
+		long := strings.Repeat("x", 1001)
+		a := h.do(request{path: "/api/v1/actions/ModifyTopicRemark?reason=" + long, as: "alice", body: remark, header: map[string]string{"Idempotency-Key": "k"}})
+		if a.status != http.StatusBadRequest || a.member("reason") != "invalid_parameter" || h.mutations() > 0 {
+			h.t.Errorf("%d %s", a.status, a.text)
+		}
+		// A stop never fails for its words.
+		a = h.do(request{method: http.MethodPut, path: "/api/v1/kill-switch", as: "am", body: `{"stop": true, "reason": "` + long + `"}`})
+		if a.status != http.StatusOK || a.member("reason") != long[:1000] {
+			h.t.Errorf("%d %s", a.status, a.text)
+		}
+	})
+}
+
 func TestADryRunLeavesNothing(t *testing.T) {
 	t.Parallel()
 	inHouse(t, "", func(h *house) {
