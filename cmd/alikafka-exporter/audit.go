@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -71,7 +73,7 @@ func showRecord(w io.Writer, r journal.Record, only string, asJSON bool) error {
 	}
 	at := r.At.UTC().Format(time.RFC3339)
 	if !isRun {
-		_, err := fmt.Fprintf(w, "%d  %s  %s\n", r.Seq, at, r.Kind)
+		_, err := fmt.Fprintf(w, "%d  %s  %s%s\n", r.Seq, at, r.Kind, stopOf(r))
 		return err
 	}
 	target := run.Plan.Target.InstanceID
@@ -80,6 +82,23 @@ func showRecord(w io.Writer, r journal.Record, only string, asJSON bool) error {
 	}
 	_, err := fmt.Fprintf(w, "%d  %s  %s  %s  %s %s  %s by %s%s\n", r.Seq, at, run.ID, event, run.Action, target, run.State, run.Actor.Principal, whyOf(run))
 	return err
+}
+
+// stopOf says who stopped acting, or let it go on, and why; empty: it is no
+// record of that.
+func stopOf(r journal.Record) string {
+	var k struct {
+		Stop       bool
+		By, Reason string
+	}
+	if r.Kind != "kill_switch" || json.Unmarshal(r.Body, &k) != nil || k.By == "" {
+		return ""
+	}
+	words := map[bool]string{true: "  stopped by ", false: "  let go on by "}[k.Stop] + k.By
+	if k.Reason != "" {
+		words += ": " + k.Reason
+	}
+	return words
 }
 
 func whyOf(run engine.Run) string {
@@ -101,6 +120,7 @@ func whyOf(run engine.Run) string {
 // its own.
 func verifyJournal(w io.Writer, path, head string) error {
 	found := head == ""
+	head = plainHead(head)
 	sum, err := scanJournal(path, func(_ journal.Record, h journal.Hash) error {
 		found = found || head == h.String() || head == headNumber(h)
 		return nil
@@ -108,7 +128,7 @@ func verifyJournal(w io.Writer, path, head string) error {
 	if err != nil {
 		return err
 	}
-	found = found || head == sum.Head.String()
+	found = found || head == sum.Head.String() || head == headNumber(sum.Head)
 	_, err = fmt.Fprintf(w, "%s in %s, the chain is whole\nhead %s\nalikafka_journal_head %s\n",
 		count(int(sum.Records), "record"), count(sum.Segments, "segment"), sum.Head, headNumber(sum.Head))
 	if sum.First > 1 {
@@ -121,6 +141,19 @@ func verifyJournal(w io.Writer, path, head string) error {
 		err = fmt.Errorf("the chain never had the head %s: records were changed or taken away", head)
 	}
 	return err
+}
+
+// plainHead writes a value of alikafka_journal_head as headNumber does: in an
+// exposition, and in Prometheus, it has an exponent.
+func plainHead(head string) string {
+	if len(head) == hex.EncodedLen(len(journal.Hash{})) {
+		return head
+	}
+	f, err := strconv.ParseFloat(head, 64)
+	if err != nil || f < 0 || f >= 1<<48 || f != math.Trunc(f) {
+		return head
+	}
+	return strconv.FormatUint(uint64(f), 10)
 }
 
 // headNumber writes a hash as alikafka_journal_head shows it: its first 48

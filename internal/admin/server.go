@@ -331,7 +331,7 @@ func explain(err error) *refusal {
 	if _, ok := errors.AsType[*engine.PreStateError](err); ok {
 		return refuse(cloudFailed, err.Error())
 	}
-	for _, conflict := range []error{engine.ErrPlanHash, engine.ErrSelfApproval, engine.ErrApprovedOnce, engine.ErrNotPending} {
+	for _, conflict := range []error{engine.ErrPlanHash, engine.ErrSelfApproval, engine.ErrApprovedOnce, engine.ErrNotPending, engine.ErrNotUnresolved} {
 		if errors.Is(err, conflict) {
 			return refuse(stateConflict, err.Error())
 		}

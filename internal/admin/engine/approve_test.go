@@ -456,6 +456,9 @@ func TestANamesakeNeedsAHumanWhoResolvesIt(t *testing.T) {
 		if r, err := l.engine.Resolve(ctx, r.ID, bob); err != nil || r.ResolvedBy == nil {
 			l.t.Error(err)
 		}
+		if _, err := l.engine.Resolve(ctx, r.ID, carol); !errors.Is(err, engine.ErrNotUnresolved) {
+			l.t.Errorf("somebody has looked already: %v", err)
+		}
 		if err := l.engine.SetKillSwitch(ctx, bob, false, "looked at it"); err != nil {
 			l.t.Error(err)
 		}

@@ -12,6 +12,8 @@ var (
 	ErrApprovedOnce = errors.New("the same person has approved already")
 	ErrNotAPerson   = errors.New("only a person can do this")
 	ErrNotPending   = errors.New("the run does not wait for an approval")
+	// ErrNotUnresolved is what Resolve fails on.
+	ErrNotUnresolved = errors.New("the run does not need a human, or somebody has looked at it already")
 )
 
 // KeyReusedError is an idempotency key that came with another request.

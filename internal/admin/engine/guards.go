@@ -107,7 +107,7 @@ func verdict(name string, ok bool, limit, value, format string, args ...any) Ver
 
 func killSwitchGuard(p *planning) Verdict {
 	k := p.engine.killState()
-	return verdict(guardKillSwitch, !k.Stopped, "no source says stop", strings.Join(k.Sources, ", "), "acting is stopped by %s%s", strings.Join(k.Sources, ", "), k.words())
+	return verdict(guardKillSwitch, !k.Stopped, "no source says stop", strings.Join(k.Sources, ", "), "acting is stopped by %s", k.words())
 }
 
 func breakerGuard(p *planning) Verdict {
@@ -168,8 +168,12 @@ func staleGuard(p *planning) Verdict {
 func stateGuard(p *planning) Verdict {
 	for _, name := range sortedKeys(p.needs) {
 		if !(Facts{name: p.needs[name]}).matches(p.pre) {
-			return verdict(guardState, false, name+" "+p.needs[name], name+" "+orDefault(p.pre[name], "(none)"),
-				"%s is %s, must be %s", name, orDefault(p.pre[name], "unknown"), p.needs[name])
+			limit, value := name+" "+p.needs[name], name+" "+orDefault(p.pre[name], "(none)")
+			if name == "exists" {
+				is := map[string]string{no: "does not exist", yes: "exists already"}[p.pre[name]]
+				return verdict(guardState, false, limit, value, "%s %s %s", p.target.Kind, orDefault(p.target.Name, p.target.InstanceID), is)
+			}
+			return verdict(guardState, false, limit, value, "%s is %s, must be %s", name, orDefault(p.pre[name], "unknown"), p.needs[name])
 		}
 	}
 	return verdict(guardState, true, p.needs.String(), "", "")
@@ -379,7 +383,7 @@ func aclGuard(p *planning) Verdict {
 // used.
 func inUseGuard(p *planning) Verdict {
 	limit := "idle for " + p.config.Guards.Delete.Idle.String() + ", empty, not consumed, by samples of the last " + p.config.Guards.MaxAge.String()
-	why := ""
+	var why string
 	switch {
 	case p.instance == nil:
 		why = "nothing is known of the instance"

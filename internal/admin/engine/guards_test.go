@@ -105,12 +105,12 @@ func refusals() []refusal {
 			if err := l.engine.SetKillSwitch(l.t.Context(), hook, true, "drill"); err != nil {
 				l.t.Fatal(err)
 			}
-		}, message: "api"},
+		}, message: "api (alertmanager: drill)"},
 		{guard: "kill_switch", name: "file", request: by(alice, orders), lab: func(l *lab, _ *sim.Options) { l.dir = l.t.TempDir() }, before: func(l *lab) {
 			if err := os.WriteFile(filepath.Join(l.dir, engine.KillFile), nil, 0o600); err != nil {
 				l.t.Fatal(err)
 			}
-		}, message: "file"},
+		}, message: "file (kill-switch in the storage path)"},
 		{guard: "kill_switch", name: "environment", request: by(alice, orders), lab: func(l *lab, _ *sim.Options) {
 			l.options = func(o *engine.Options) { o.StoppedByEnvironment = true }
 		}, message: "environment"},
@@ -138,9 +138,9 @@ func refusals() []refusal {
 		{guard: "effect_class", name: "a webhook sets another key", request: by(hook, config.with("Config", `{"kafka.message.max.bytes":"2097152"}`))},
 		{guard: "stale_data", name: "an old poll", request: by(alice, orders), before: func(l *lab) { l.inventory.set(16*time.Minute, nil) }, message: "16m0s old"},
 		{guard: "stale_data", name: "never polled", request: by(alice, orders), before: idle("orders", func(t *collector.Topic) { t.Info.At = time.Time{} })},
-		{guard: "state", name: "no such topic", request: by(alice, orders.with("Topic", "nosuch")), lab: guardsOf(func(g *engine.Guards) { g.Partitions.Topics, _ = collector.NewRegexp(".*") })},
+		{guard: "state", name: "no such topic", message: "topic nosuch does not exist", request: by(alice, orders.with("Topic", "nosuch")), lab: guardsOf(func(g *engine.Guards) { g.Partitions.Topics, _ = collector.NewRegexp(".*") })},
 		{guard: "state", name: "not in service", request: by(alice, config.with("InstanceId", ordered)), message: "ServiceStatus"},
-		{guard: "state", name: "a user who exists", request: by(alice, stepOf("CreateSaslUser").with("Username", "erin")), message: "exists"},
+		{guard: "state", name: "a user who exists", request: by(alice, stepOf("CreateSaslUser").with("Username", "erin")), message: "sasl_user erin exists already"},
 		{guard: "state", name: "another number of partitions than expected", message: "must be 5", request: func() engine.Request {
 			q := by(alice, orders.with("AddPartitionNum", "2", "ExpectedPartitionNum", "5"))
 			delete(q.Params, "TargetPartitionNum")

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -33,8 +34,9 @@ func (e *Engine) killState() KillState {
 	e.mu.RLock()
 	k := e.kill
 	e.mu.RUnlock()
-	s := KillState{Stopped: k.Stop, By: k.By, Reason: k.Reason, At: k.At}
+	var s KillState
 	if k.Stop {
+		s.By, s.Reason, s.At = k.By, k.Reason, k.At
 		s.Sources = append(s.Sources, "api")
 	}
 	if _, err := os.Stat(filepath.Join(e.o.Dir, KillFile)); err == nil || !errors.Is(err, fs.ErrNotExist) {
@@ -47,15 +49,20 @@ func (e *Engine) killState() KillState {
 	return s
 }
 
-// words is who stopped acting by the API, and why; empty: nobody did.
+// words says of every source what a person has to look for.
 func (k KillState) words() string {
-	switch {
-	case k.By == "" || !slices.Contains(k.Sources, "api"):
-		return ""
-	case k.Reason == "":
-		return " (" + k.By + ")"
+	about := map[string]string{"file": KillFile + " in the storage path", "api": k.By}
+	if k.Reason != "" {
+		about["api"] += ": " + k.Reason
 	}
-	return " (" + k.By + ": " + k.Reason + ")"
+	var parts []string
+	for _, source := range k.Sources {
+		if about[source] != "" {
+			source += " (" + about[source] + ")"
+		}
+		parts = append(parts, source)
+	}
+	return strings.Join(parts, ", ")
 }
 
 // KillSwitch returns the kill switch and the breaker.
@@ -120,7 +127,7 @@ func (e *Engine) Resolve(_ context.Context, id string, a Actor) (Run, error) {
 	}
 	return e.step(id, "resolved", func(r *Run) error {
 		if r.State != StateNeedsHuman || r.ResolvedBy != nil {
-			return ErrNotPending
+			return ErrNotUnresolved
 		}
 		r.ResolvedBy = &a
 		return nil

@@ -189,6 +189,9 @@ func (p *planning) resolve(s *settings) error {
 	at := slices.IndexFunc(instances, func(i *collector.Instance) bool {
 		return wanted(i) && (p.req.Account == "" || i.Account == p.req.Account)
 	})
+	if at < 0 && p.req.Account != "" {
+		return &UnknownError{What: "instance of account " + p.req.Account, Name: id}
+	}
 	if at < 0 {
 		return &UnknownError{What: "instance", Name: id}
 	}

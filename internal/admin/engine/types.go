@@ -219,11 +219,12 @@ type Filter struct {
 
 // KillState is the kill switch: acting stops while any source says so.
 type KillState struct {
-	Stopped bool      `json:"stopped"`
-	Sources []string  `json:"sources,omitempty"` // api, file, environment
-	By      string    `json:"by,omitempty"`      // principal, of the api's source
-	Reason  string    `json:"reason,omitempty"`
-	At      time.Time `json:"at,omitzero"`
+	Stopped bool     `json:"stopped"`
+	Sources []string `json:"sources,omitempty"` // api, file, environment
+	// By, Reason and At are of the source api, where it is among them.
+	By     string    `json:"by,omitempty"` // principal
+	Reason string    `json:"reason,omitempty"`
+	At     time.Time `json:"at,omitzero"`
 	// BreakerOpen: acting stopped by itself, see Why. SetKillSwitch with stop
 	// false closes the breaker, too.
 	BreakerOpen bool   `json:"breaker_open"`
