@@ -47,7 +47,8 @@ type Guards struct {
 	HourlyCap int `yaml:"hourly_cap"`
 	DailyCap  int `yaml:"daily_cap"`
 	BillCap   int `yaml:"bill_cap"`
-	// MaxAge is how old the last poll of a target may be.
+	// MaxAge is how old the last poll of a target may be. Offsets, members and
+	// subscriptions that prove that nobody uses it may be twice as old.
 	MaxAge model.Duration `yaml:"max_age"`
 
 	Partitions Partitions `yaml:"partitions"`

@@ -382,7 +382,7 @@ func aclGuard(p *planning) Verdict {
 // inUseGuard trusts our own samples only: what was not sampled lately counts as
 // used.
 func inUseGuard(p *planning) Verdict {
-	limit := "idle for " + p.config.Guards.Delete.Idle.String() + ", empty, not consumed, by samples of the last " + p.config.Guards.MaxAge.String()
+	limit := "idle for " + p.config.Guards.Delete.Idle.String() + ", empty, not consumed, by samples of the last " + p.sampled().String()
 	var why string
 	switch {
 	case p.instance == nil:
@@ -399,6 +399,10 @@ func inUseGuard(p *planning) Verdict {
 	return verdict(guardInUse, why == "", limit, why, "%s", why)
 }
 
+// sampled is how old samples of what is idle may be. It is read as seldom as the
+// collector's max_age lets it, whose default is that of the guard.
+func (p *planning) sampled() model.Duration { return 2 * p.config.Guards.MaxAge }
+
 // unsampled says why samples of a time prove nothing; empty: they do. Released
 // instances are not sampled any more.
 func (p *planning) unsampled(what string, at time.Time) string {
@@ -406,8 +410,8 @@ func (p *planning) unsampled(what string, at time.Time) string {
 	switch {
 	case at.IsZero():
 		return what + " were not read yet"
-	case age > time.Duration(p.config.Guards.MaxAge) && p.req.Action != "DeleteInstance":
-		return fmt.Sprintf("%s were read %s ago", what, age.Truncate(time.Second))
+	case age > time.Duration(p.sampled()) && p.req.Action != "DeleteInstance":
+		return fmt.Sprintf("%s were read %s ago, more than %s", what, age.Truncate(time.Second), p.sampled())
 	}
 	return ""
 }
