@@ -88,8 +88,9 @@ func showRecord(w io.Writer, r journal.Record, only string, asJSON bool) error {
 // record of that.
 func stopOf(r journal.Record) string {
 	var k struct {
-		Stop       bool
-		By, Reason string
+		Stop   bool   `json:"stop"`
+		By     string `json:"by"`
+		Reason string `json:"reason"`
 	}
 	if r.Kind != "kill_switch" || json.Unmarshal(r.Body, &k) != nil || k.By == "" {
 		return ""
