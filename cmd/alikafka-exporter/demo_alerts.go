@@ -33,7 +33,7 @@ func demoRunbooks(dir string) ([]admin.Runbook, error) {
 	for i := range runbooks {
 		switch r := &runbooks[i]; r.Name {
 		case "scale-partitions":
-			r.Mode, r.WaitFor = "auto", model.Duration(30*time.Second) // the alert itself took its time
+			r.Mode, r.WaitFor = "auto", model.Duration(10*time.Second) // the alert itself took its time
 		case "allow-cidr":
 			r.Mode = "approve"
 		}

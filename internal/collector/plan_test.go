@@ -48,7 +48,12 @@ func TestThePlanIsWhatIsMeasured(t *testing.T) {
 						checkPlan(t, "supposed", row, got)
 					}
 					calls := got.calls[row.Action]
-					if want := row.Used * test.span.Minutes() * 60; math.Abs(calls-want) > max(0.05*want, 1) && row.Source != "regions" { // which are given
+					// The span may cut one call of each object off; regions are given.
+					edge := 1.0
+					if row.Action != busiest {
+						edge = float64(row.Objects)
+					}
+					if want := row.Used * test.span.Minutes() * 60; math.Abs(calls-want) > max(0.05*want, edge) && row.Source != "regions" {
 						t.Errorf("%s: %v calls, planned %.1f", row.Action, calls, want)
 					}
 				}
