@@ -64,7 +64,7 @@ chaos: ## changes under crashes and faults: 20,000 random histories, killed proc
 	$(GO) test -count=1 -timeout=1h -parallel 32 -run Killed ./internal/admin/engine -killed all
 
 sim-freshness: ## a simulated day of 1,000 groups: how soon incidents show, against round robin; SEED=1
-	$(GO) test -count=1 -timeout=60m -run 'TestFreshnessDay$$' ./internal/collector -freshness.day -freshness.seed=$(SEED)
+	$(GO) test -v -count=1 -timeout=60m -run 'TestFreshnessDay$$' ./internal/collector -freshness.day -freshness.seed=$(SEED)
 
 e2e: build ## the built binary, scraped by a real Prometheus
 	@tools/build.sh prometheus alertmanager
