@@ -33,7 +33,7 @@ type PlanRow struct {
 	Cycle  time.Duration // in which as many reads are made as there are objects
 	Active time.Duration // from one read of an object in which something moves to the next
 	Age    time.Duration // of the data, mean over objects and time
-	Worst  time.Duration // age of the data of any object, at the latest when it is read again
+	Worst  time.Duration // age of any object when it is read again, but for seconds of waiting for a slot
 
 	TargetsMet bool // the limit leaves room for all targets
 	MaxAgeHeld bool // no object need grow older than its maximum age
