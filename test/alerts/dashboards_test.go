@@ -22,7 +22,6 @@ func TestDashboards(t *testing.T) {
 		t.Fatal(files, err)
 	}
 	metrics := exported(t)
-	metrics["ALERTS"] = setOf("alertname", "alertstate", "severity", "account", "region_id", "instance_id", "consumer_group", "topic", "source")
 	metrics["ALERTS_FOR_STATE"] = metrics["ALERTS"]
 	for _, name := range []string{"process_resident_memory_bytes", "process_cpu_seconds_total", "process_start_time_seconds", "scrape_duration_seconds"} {
 		metrics[name] = setOf(target...)
