@@ -183,6 +183,10 @@ func words() map[string]string {
 		"WRITE": `action!~"Get.*|List.*|Describe.*|Query.*"`,
 		"RATE":  "$__rate_interval",
 		"RANGE": "$__range",
+		// Of what every target has, only that of exporters: All jobs are all that
+		// Prometheus scrapes. One that is down is known by what it was.
+		"RUNNING": `and on (job, instance) alikafka_exporter_build_info`,
+		"KNOWN":   `and on (job, instance) last_over_time(alikafka_exporter_build_info[1d])`,
 		// What is said by capitals elsewhere.
 		"ALERTS": "ALERTS",
 	}

@@ -36,7 +36,7 @@ func freshnessHeadline() []panel {
 			[]step{{0, calm}, {throttledShare, warning}, {4 * throttledShare, worst}}, `sum(`+throttled+`) / sum(`+calls+`)`).withSparkline(),
 		stat(4, "Nearest limit", "The action that is nearest to its limit, by the plan. Above 100 % the targets of freshness are stretched.", unitShare,
 			[]step{{0, calm}, {0.9, warning}, {1.0001, worst}}, `max(`+needed+`)`).withDecimals(0),
-		stat(4, "Exporters down", "Exporters that Prometheus cannot scrape.", unitNone, fromZero(worst), `sum(1 - up{JOB})`),
+		stat(4, "Exporters down", "Exporters that Prometheus cannot scrape.", unitNone, fromZero(worst), `sum(1 - up{JOB} KNOWN)`),
 	}
 }
 
@@ -109,16 +109,16 @@ func plan() []panel {
 
 func process() []panel {
 	return []panel{
-		graph(6, "Memory", "Resident memory of the exporter.", unitBytes, query{`max by (job, instance) (process_resident_memory_bytes{JOB})`, "{{instance}}"}),
-		graph(6, "CPU", "Seconds of processor time, a second.", unitNone, query{`max by (job, instance) (rate(process_cpu_seconds_total{JOB}[RATE]))`, "{{instance}}"}),
-		graph(6, "Scrape", "How long a scrape takes. It copies what is ready: expect milliseconds.", unitSeconds, query{`max by (job, instance) (scrape_duration_seconds{JOB})`, "{{instance}}"}),
+		graph(6, "Memory", "Resident memory of the exporter.", unitBytes, query{`max by (job, instance) (process_resident_memory_bytes{JOB} RUNNING)`, "{{instance}}"}),
+		graph(6, "CPU", "Seconds of processor time, a second.", unitNone, query{`max by (job, instance) (rate(process_cpu_seconds_total{JOB}[RATE]) RUNNING)`, "{{instance}}"}),
+		graph(6, "Scrape", "How long a scrape takes. It copies what is ready: expect milliseconds.", unitSeconds, query{`max by (job, instance) (scrape_duration_seconds{JOB} RUNNING)`, "{{instance}}"}),
 		table(6, "Build and configuration", "Which version runs, since when, whether the last reload succeeded, and how many series it serves.",
 			[]string{"instance", "version"},
 			query{`max by (job, instance, version) (alikafka_exporter_build_info{JOB})`, "Build"},
-			query{`max by (job, instance) (process_start_time_seconds{JOB}) * 1000`, "Started"},
+			query{`max by (job, instance) (process_start_time_seconds{JOB} RUNNING) * 1000`, "Started"},
 			query{`max by (job, instance) (alikafka_exporter_config_last_reload_successful{JOB})`, "Reload"},
 			query{`max by (job, instance) (alikafka_exporter_config_last_reload_success_timestamp_seconds{JOB}) * 1000`, "Configured"},
-			query{`max by (job, instance) (scrape_samples_scraped{JOB})`, "Series"},
+			query{`max by (job, instance) (scrape_samples_scraped{JOB} RUNNING)`, "Series"},
 		).withColumns(
 			column{name: "instance", title: "Exporter"},
 			column{name: "version", title: "Version"},
