@@ -1,5 +1,7 @@
 package dashboards
 
+import "fmt"
+
 // freshness answers: can the numbers be trusted, and what holds the calls up?
 func freshness() board {
 	return board{
@@ -25,9 +27,12 @@ const (
 	throttled = `sum by (account, action) (rate(alikafka_api_throttled_total{OF}[RATE]))`
 )
 
+// oldestAbout says of what FAST is.
+const oldestAbout = "Age of the oldest group, list or instance. Topics, whitelist, quota and regions are read less often: see API and freshness."
+
 func freshnessHeadline() []panel {
 	return []panel{
-		stat(4, "Oldest data", "Age of the oldest object of any source.", unitSeconds, ageSteps(), `max(alikafka_data_age_seconds{SEL})`).withSparkline(),
+		stat(4, "Oldest data", oldestAbout, unitSeconds, ageSteps(), `max(alikafka_data_age_seconds{SEL,FAST})`).withSparkline(),
 		stat(4, "Regions unreachable", "Regions whose last list of instances failed. The table of errors below says why.", unitNone, fromZero(worst),
 			`sum(1 - max by (REGION) (alikafka_up{SEL}))`),
 		stat(4, "Calls that fail", "Share of calls to the cloud that did not end in ok, throttled ones included.", unitShare, []step{{0, calm}, {0.01, warning}, {0.1, worst}},
@@ -49,11 +54,13 @@ const sourceErrors = `alikafka_source_errors_total{SEL} unless alikafka_source_e
 
 func freshnessSources() []panel {
 	return []panel{
-		graph(11, "Age of data by source", "Age of the oldest object of each source. A saw tooth is normal: its height is the cycle. The line is where the alert begins.", unitSeconds,
+		graph(11, "Age of data by source", "Age of the oldest object of each source. A saw tooth is normal: its height is the cycle. The lines are of groups, lists and instances; regions are read once an hour.", unitSeconds,
 			query{`max by (source) (alikafka_data_age_seconds{SEL})`, "{{source}}"}).withSteps(ageSteps()),
-		table(13, "Sources", "What is read one by one. Errors are of the chosen time.",
+		table(13, "Sources", "What is read one by one. Above 100 % of the age that is allowed to a source, an alert begins. Errors are of the chosen time.",
 			[]string{"source", "region_id", "account"},
 			query{`max by (REGION, source) (alikafka_data_age_seconds{SEL})`, "Oldest"},
+			query{fmt.Sprintf(`max by (REGION, source) (alikafka_data_age_seconds{SEL,FAST} / %d or alikafka_data_age_seconds{SEL,SLOW} / %d or alikafka_data_age_seconds{SEL,source="regions"} / %d)`,
+				dataAge, slowDataAge, regionsAge), "Of allowed"},
 			query{`max by (REGION, source) (alikafka_source_objects{SEL})`, "Objects"},
 			query{`max by (REGION, source) (alikafka_source_last_success_timestamp_seconds{SEL}) * 1000`, "Last success"},
 			query{`sum by (REGION, source) (` + sourceErrors + `)`, "Errors"},
@@ -61,11 +68,12 @@ func freshnessSources() []panel {
 			column{name: "source", title: "Source"},
 			column{name: "region_id", title: "Region", width: 120},
 			column{name: "account", title: "Account", width: 100},
-			column{name: "Oldest", unit: unitSeconds, steps: ageSteps(), width: 100},
+			column{name: "Oldest", unit: unitSeconds, width: 90},
+			column{name: "Of allowed", unit: unitShare, steps: []step{{0, calm}, {1, warning}, {3, worst}}, width: 90},
 			column{name: "Objects", unit: unitNone, width: 80},
 			column{name: "Last success", unit: unitMoment, width: 150},
 			column{name: "Errors", unit: unitCount, steps: fromZero(warning), width: 80},
-		).sortedBy("Oldest"),
+		).sortedBy("Of allowed"),
 	}
 }
 
