@@ -43,6 +43,7 @@ type app struct {
 	source    *api.SourceLimit
 	failures  failures
 	started   time.Time
+	pages     http.Handler
 	listeners []net.Listener
 
 	admin adminEndpoint
@@ -83,6 +84,9 @@ func newApp(ctx context.Context, log *slog.Logger, flags *webFlags, store *stora
 		return nil, err
 	}
 	a.restored = nil
+	if a.pages, err = a.handler(); err != nil {
+		return nil, err
+	}
 	if err := a.openAdmin(ctx, c); err != nil {
 		return nil, err
 	}
@@ -100,17 +104,16 @@ func (a *app) run(ctx context.Context) error {
 	defer signal.Stop(hangup)
 	a.current.Load().start(ctx, a.log)
 	g, ctx := errgroup.WithContext(ctx)
-	handler := a.handler()
 	for _, l := range a.listeners {
 		// A server for each: the toolkit wraps the handler of the one it is
 		// given.
-		server := a.server(handler)
+		server := a.server(a.pages)
 		g.Go(func() error {
 			return serveUntil(ctx, server, func() error { return web.Serve(l, server, a.flags.toolkit, a.log) })
 		})
 	}
 	if *a.flags.toolkit.WebSystemdSocket {
-		server := a.server(handler)
+		server := a.server(a.pages)
 		g.Go(func() error {
 			return serveUntil(ctx, server, func() error { return web.ListenAndServe(server, a.flags.toolkit, a.log) })
 		})
