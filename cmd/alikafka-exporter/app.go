@@ -253,20 +253,13 @@ func (a *app) adopt(c *config.Config) error {
 	}
 	var accounts []collector.Account
 	for _, cfg := range c.Accounts {
-		credentials, err := cfg.Credentials.New()
-		if err != nil {
-			return fmt.Errorf("account %s: credentials: %w", cfg.Name, err)
-		}
 		limiter, ok := old.limiters[cfg.Name]
 		if !ok {
 			limiter = api.NewLimiter(c.RateLimits, a.source)
 		}
-		client, err := api.NewClient(api.Options{
-			Account: cfg.Name, Credentials: credentials, Limiter: limiter, Endpoints: cfg.Endpoints,
-			UserAgent: userAgent(), Observe: a.observe,
-		})
+		client, err := newClient(cfg, readingKey, limiter, a.observe)
 		if err != nil {
-			return fmt.Errorf("account %s: %w", cfg.Name, err)
+			return err
 		}
 		next.limiters[cfg.Name] = limiter
 		next.clients = append(next.clients, client)
@@ -293,6 +286,29 @@ func (a *app) observe(at api.Attempt) {
 	a.failures.observe(at)
 	a.log.Debug("call", "account", at.Account, "action", at.Action, "region_id", at.RegionID, "lane", at.Lane, "number", at.Number,
 		"code", at.Code, "request_id", at.RequestID, "waited", at.Waited, "took", at.Took)
+}
+
+// readingKey and actingKey are the keys of an account.
+const (
+	readingKey = "credentials"
+	actingKey  = "acting_credentials"
+)
+
+// newClient returns a client of an account with one of its keys; observe may be
+// nil.
+func newClient(a collector.AccountConfig, key string, limiter *api.Limiter, observe func(api.Attempt)) (*api.Client, error) {
+	keys := map[string]*api.CredentialsConfig{readingKey: &a.Credentials, actingKey: a.ActingCredentials}
+	credentials, err := keys[key].New()
+	if err != nil {
+		return nil, fmt.Errorf("account %s: %s: %w", a.Name, key, err)
+	}
+	client, err := api.NewClient(api.Options{
+		Account: a.Name, Credentials: credentials, Limiter: limiter, Endpoints: a.Endpoints, UserAgent: userAgent(), Observe: observe,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("account %s: %w", a.Name, err)
+	}
+	return client, nil
 }
 
 // userAgent is how the exporter introduces itself to the cloud.
