@@ -33,7 +33,6 @@ func (c *Call) Param(name string) string { return c.request.params.get(name) }
 
 // product is a service behind the gateway.
 type product struct {
-	name       string
 	version    string
 	json       bool // answers JSON unless Format says XML
 	operations map[string]*operation

@@ -174,7 +174,7 @@ func (g *group) subscription(t *topic) *subscription {
 
 // subscribe gives a group offsets of a topic that it has not read.
 func (g *group) subscribe(t *topic) *subscription {
-	s := &subscription{Subscription: Subscription{Topic: t.Name, Delay: 200 * time.Millisecond}, topic: t, bends: make(map[int]*bend)}
+	s := newSubscription(Subscription{Topic: t.Name}, t)
 	g.subscriptions = append(slices.Clip(g.subscriptions), s)
 	return s
 }
