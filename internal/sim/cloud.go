@@ -134,14 +134,10 @@ func (c *Cloud) addKeys(keys map[string]string) error {
 
 // SetKey adds or replaces an access key of an account at run time.
 func (c *Cloud) SetKey(accountName string, k Key) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	a := c.account(accountName)
-	if a == nil {
-		return fmt.Errorf("sim: no such account: %q", accountName)
-	}
-	c.keys[k.ID] = &credential{Key: k, account: a}
-	return nil
+	return c.editAccount(accountName, func(a *account, _ time.Duration) error {
+		c.keys[k.ID] = &credential{Key: k, account: a}
+		return nil
+	})
 }
 
 // RemoveKey makes an access key unknown.
