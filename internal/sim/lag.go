@@ -33,5 +33,6 @@ func (c *Cloud) find(accountName, instanceID, groupName, topicName string) (*gro
 	if g == nil || t == nil {
 		return nil, nil
 	}
-	return g, g.subscription(t)
+	s := g.subscription(t)
+	return g, s
 }
