@@ -118,7 +118,7 @@ bench-diff: ## compares the benchmarks with those of BASE (HEAD~1)
 	@GO=$(GO) BENCH='$(or $(BENCH),.)' COUNT=$(COUNT) BASE=$(BASE) test/bench-diff
 
 golden: ## rewrites the golden files: look at `git diff` afterwards
-	@pkgs=$$(grep -rl --include='*_test.go' 'flag.Bool("update"' cmd internal | xargs -r -n1 dirname | sort -u | sed 's|^|./|'); \
+	@pkgs=$$(grep -rl --include='*_test.go' '/internal/golden"' cmd internal | xargs -r -n1 dirname | sort -u | sed 's|^|./|'); \
 	if [[ -n $$pkgs ]]; then $(GO) test -count=1 -skip '$(SIMULATED)' $$pkgs -update; else echo "no golden files"; fi
 
 demo: ## the exporter on a simulated cloud
