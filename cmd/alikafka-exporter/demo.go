@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -179,9 +181,20 @@ Scrape the metrics with Prometheus and try:
 Or ask the cloud yourself:
 
   ALIBABA_CLOUD_ACCESS_KEY_ID=%[6]s ALIBABA_CLOUD_ACCESS_KEY_SECRET=%[7]s \
-    alikafka-exporter call GetInstanceList --endpoint=%[5]s
+    %[11]s call GetInstanceList --endpoint=%[5]s
 
-`, bold, plain, base, a.flags.telemetryPath, servers[0].url, simKeyID, simKeySecret, f.story, f.seed, steering)
+`, bold, plain, base, a.flags.telemetryPath, servers[0].url, simKeyID, simKeySecret, f.story, f.seed, steering, ownCommand())
+}
+
+// ownCommand is what a shell runs this program by: the name that it was
+// started by, which PATH has, else its file, which `go run` keeps for as long
+// as the demo plays.
+func ownCommand() string {
+	self, err := os.Executable()
+	if err != nil || !strings.ContainsRune(os.Args[0], filepath.Separator) {
+		return os.Args[0]
+	}
+	return "'" + strings.ReplaceAll(self, "'", `'\''`) + "'"
 }
 
 // styles returns what switches bold on and off: nothing where w is not a

@@ -1,45 +1,19 @@
 package admin
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/admin/engine"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/golden"
 )
 
-var update = flag.Bool("update", false, "rewrite the tables of docs/admin.md")
-
-// TestTheDocumentHasTheTables compares what docs/admin.md says between its
-// markers with the tables of the code.
+// TestTheDocumentHasTheTables holds the tables of docs/admin.md to those of the
+// code.
 func TestTheDocumentHasTheTables(t *testing.T) {
 	t.Parallel()
-	const file = "../../docs/admin.md"
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := string(text)
-	for marker, table := range documentTables() {
-		begin := "<!-- " + marker + " -->\n"
-		before, rest, found := strings.Cut(want, begin)
-		_, after, closed := strings.Cut(rest, "<!-- end -->\n")
-		if !found || !closed {
-			t.Fatalf("no place for the table %s", marker)
-		}
-		want = before + begin + table + "<!-- end -->\n" + after
-	}
-	if *update {
-		if err := os.WriteFile(file, []byte(want), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if want != string(text) {
-		t.Error("docs/admin.md differs from the tables: make golden")
-	}
+	golden.Sections(t, "../../docs/admin.md", documentTables())
 }
 
 func documentTables() map[string]string {

@@ -1,38 +1,21 @@
 package api_test
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite docs/actions.md")
 
 // TestActionsDocument compares docs/actions.md with the table.
 func TestActionsDocument(t *testing.T) {
 	t.Parallel()
-	const path = "../../docs/actions.md"
-	want := actionsDocument()
-	if *update {
-		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(want, string(got)); d != "" {
-		t.Errorf("docs/actions.md is not what the table says; `make golden` writes it anew (-table +document):\n%s", d)
-	}
-	rows := regexp.MustCompile("(?m)^\\| `(\\w+)` \\| (\\w+) ").FindAllStringSubmatch(string(got), -1)
+	document := actionsDocument()
+	golden.File(t, "../../docs/actions.md", document)
+	rows := regexp.MustCompile("(?m)^\\| `(\\w+)` \\| (\\w+) ").FindAllStringSubmatch(document, -1)
 	if len(rows) != 57 {
 		t.Errorf("%d rows", len(rows))
 	}

@@ -150,6 +150,12 @@ func (a *account) checkReady() {
 			return
 		}
 	}
+	a.becomeReady()
+}
+
+// becomeReady closes ready, which it must not have done before. Called with
+// a.mu held.
+func (a *account) becomeReady() {
 	a.isReady = true
 	close(a.ready)
 }
@@ -158,7 +164,7 @@ func (a *account) checkReady() {
 // a group. Called with a.mu held.
 func (a *account) consumed(o *object) bool {
 	_, t := a.topic(o)
-	return t != nil && !t.consumed.IsZero() && time.Since(t.consumed) < time.Duration(a.config.Sources[sourceProgress].TTL)
+	return t != nil && fresh(t.consumed, time.Now(), a.ttl(sourceProgress))
 }
 
 // instance returns the instance of o; nil once it was dropped. Called with

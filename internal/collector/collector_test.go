@@ -3,11 +3,9 @@ package collector_test
 import (
 	"bytes"
 	"context"
-	"flag"
 	"log/slog"
 	"maps"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -15,7 +13,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	dto "github.com/prometheus/client_model/go"
@@ -23,11 +20,10 @@ import (
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/golden"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/secret"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/sim"
 )
-
-var update = flag.Bool("update", false, "rewrite golden files")
 
 // exporter is a collector on a simulated cloud.
 type exporter struct {
@@ -217,7 +213,7 @@ func TestThePageOfASmallInstance(t *testing.T) {
 		e := start(t, s, inOrder(cloud))
 		e.run(t, 20*time.Second) // the first read of everything, none the second
 		got := page(t, gather(t, e.Families("")))
-		golden(t, "testdata/small.prom", got)
+		golden.File(t, "testdata/small.prom", got)
 		problems, err := promlint.New(strings.NewReader(got)).Lint()
 		if err != nil {
 			t.Fatal(err)
@@ -226,23 +222,4 @@ func TestThePageOfASmallInstance(t *testing.T) {
 			t.Errorf("promlint: %s: %s", p.Metric, p.Text)
 		}
 	})
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	if *update {
-		if err := os.MkdirAll("testdata", 0o750); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(name, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(string(want), got); d != "" {
-		t.Errorf("%s (-want +got; -update rewrites):\n%s", name, d)
-	}
 }

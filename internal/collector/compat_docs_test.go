@@ -2,33 +2,13 @@ package collector_test
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/golden"
 )
 
-const compatDocument = "../../docs/compatibility.md"
-
-// goldenSection compares the part of a document between a comment and
-// <!-- end --> with what the tables say.
-func goldenSection(t *testing.T, file, comment, got string) {
-	t.Helper()
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, ok := strings.Cut(string(data), "<!-- "+comment+" -->\n")
-	_, after, closed := strings.Cut(rest, "<!-- end -->")
-	if !ok || !closed {
-		t.Fatalf("%s has no section %q", file, comment)
-	}
-	golden(t, file, before+"<!-- "+comment+" -->\n\n"+got+"\n<!-- end -->"+after)
-}
-
-// TestCompatibilityDocument is not parallel within itself: both sections are
-// of the same file.
 func TestCompatibilityDocument(t *testing.T) {
 	t.Parallel()
 	var families, labels strings.Builder
@@ -40,10 +20,12 @@ func TestCompatibilityDocument(t *testing.T) {
 		}
 		fmt.Fprintf(&families, "| `%s` | `%s` | %s | %s |\n", f.Name, strings.Join(f.Labels, "`, `"), f.Help, ours)
 	}
-	goldenSection(t, compatDocument, "generated from the table of families", families.String())
 	labels.WriteString("| Label | |\n|---|---|\n")
 	for _, l := range collector.DiscoveryLabels() {
 		fmt.Fprintf(&labels, "| `%s` | %s |\n", l.Name, l.Meaning)
 	}
-	goldenSection(t, compatDocument, "generated from the table of discovery labels", labels.String())
+	golden.Sections(t, "../../docs/compatibility.md", map[string]string{
+		"generated from the table of families":         "\n" + families.String() + "\n",
+		"generated from the table of discovery labels": "\n" + labels.String() + "\n",
+	})
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/exposition"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/golden"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/sim"
 )
 
@@ -64,7 +65,7 @@ func TestTheKafkaExporterPageOfAnInstance(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := start(t, defaults("cn-hangzhou"), inOrder(newCloud(t, sim.Options{World: compatWorld()})))
 		e.run(t, 20*time.Second)
-		golden(t, "testdata/kafka_exporter.prom", kafkaExporterPage(t, e, "alikafka_pre-cn-1"))
+		golden.File(t, "testdata/kafka_exporter.prom", kafkaExporterPage(t, e, "alikafka_pre-cn-1"))
 		if got := kafkaExporterPage(t, e, "alikafka_pre-cn-2"); strings.Contains(got, "consumergroup") || !strings.Contains(got, `kafka_topic_partitions{topic="orders"} 1`) {
 			t.Errorf("of the other instance:\n%s", got)
 		}
@@ -185,7 +186,7 @@ func TestInstancesAreDiscovered(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		golden(t, "testdata/discovered.json", string(text)+"\n")
+		golden.File(t, "testdata/discovered.json", string(text)+"\n")
 		// What cannot be listed any more stays a target, in an unknown state.
 		cloud.SetFault(sim.Match{Action: "GetInstanceList"}, sim.Fault{Kind: sim.Refuse, Code: "ONS_SYSTEM_ERROR"})
 		<-time.After(time.Hour)

@@ -105,6 +105,9 @@ type FreshnessRule struct {
 	ConsumerGroups Regexp `yaml:"consumer_groups"`
 }
 
+// ttlOf returns how long data of a source are shown that cannot be read again.
+func ttlOf(c *Config, source string) time.Duration { return time.Duration(c.Sources[source].TTL) }
+
 // DefaultConfig returns what holds where the configuration says nothing.
 func DefaultConfig() Config {
 	c := Config{
@@ -129,7 +132,7 @@ func (f Filter) Match(names ...string) bool {
 	if f.Exclude.matchAny(names) {
 		return false
 	}
-	return f.Include.IsZero() || f.Include.matchAny(names)
+	return f.Include.allows(names...)
 }
 
 // MetricFilter chooses metric families by name. The zero value chooses all.
@@ -165,6 +168,9 @@ func NewRegexp(expr string) (Regexp, error) {
 func (r Regexp) Match(s string) bool { return r.re != nil && r.re.MatchString(s) }
 
 func (r Regexp) matchAny(names []string) bool { return slices.ContainsFunc(names, r.Match) }
+
+// allows reports whether one of the names matches, or there is no expression.
+func (r Regexp) allows(names ...string) bool { return r.IsZero() || r.matchAny(names) }
 
 // IsZero reports whether there is no expression.
 func (r Regexp) IsZero() bool { return r.re == nil }
@@ -258,6 +264,14 @@ const (
 	maxTTL      = 7 * 24 * time.Hour
 )
 
+// checkCadence reports what is out of these bounds.
+func checkCadence(bad func(path, format string, args ...any), path string, d model.Duration) (ok bool) {
+	if ok = time.Duration(d) >= minInterval && time.Duration(d) <= maxTTL; !ok {
+		bad(path, "%s is not between %s and %s", d, model.Duration(minInterval), model.Duration(maxTTL))
+	}
+	return ok
+}
+
 var tagKey = regexp.MustCompile(`^\S{1,128}$`)
 
 // Validate reports every mistake at once: *api.FieldError values, joined,
@@ -276,9 +290,7 @@ func (c Config) Validate() error {
 			continue
 		}
 		s := c.Sources[name]
-		if time.Duration(s.Interval) < minInterval || time.Duration(s.Interval) > maxTTL {
-			bad(path+".interval", "%s is not between %s and %s", s.Interval, model.Duration(minInterval), model.Duration(maxTTL))
-		}
+		checkCadence(bad, path+".interval", s.Interval)
 		switch {
 		case time.Duration(s.TTL) > maxTTL:
 			bad(path+".ttl", "%s is more than %s", s.TTL, model.Duration(maxTTL))
@@ -287,7 +299,7 @@ func (c Config) Validate() error {
 		}
 	}
 	c.validateFreshness(bad)
-	errs = append(errs, checkGranularity(c.Granularity)...)
+	checkGranularity(c.Granularity, bad)
 	if c.SeriesBudget < 0 {
 		bad("series_budget", "%d is negative; 0 is no budget", c.SeriesBudget)
 	}
@@ -313,17 +325,10 @@ func (c Config) Validate() error {
 }
 
 func (c Config) validateFreshness(bad func(path, format string, args ...any)) {
-	inRange := func(path string, d model.Duration) bool {
-		if time.Duration(d) < minInterval || time.Duration(d) > maxTTL {
-			bad(path, "%s is not between %s and %s", d, model.Duration(minInterval), model.Duration(maxTTL))
-			return false
-		}
-		return true
-	}
-	known := inRange("max_age", c.MaxAge)
+	known := checkCadence(bad, "max_age", c.MaxAge)
 	for i, r := range c.Freshness {
 		path := fmt.Sprintf("freshness[%d]", i)
-		if inRange(path+".target", r.Target) && known && r.Target > c.MaxAge {
+		if checkCadence(bad, path+".target", r.Target) && known && r.Target > c.MaxAge {
 			bad(path+".target", "%s is more than max_age, %s", r.Target, c.MaxAge)
 		}
 		if r.Instances.IsZero() && r.Topics.IsZero() && r.ConsumerGroups.IsZero() {

@@ -25,7 +25,7 @@ var discoveryLabels = []struct {
 	{"instance_id", "what `__param_instance_id` has to be", func(i *Instance, _ time.Time, _ Config) string { return i.ID }},
 	{"instance_name", "the name that it has in the console", func(i *Instance, _ time.Time, _ Config) string { return i.Info.Data.Name }},
 	{"status", "as in `alikafka_instance_status`; `unknown` while its region cannot be listed", func(i *Instance, at time.Time, c Config) string {
-		if !i.Info.fresh(at, time.Duration(c.Sources[sourceInstances].TTL)) {
+		if !i.Info.fresh(at, ttlOf(&c, sourceInstances)) {
 			return orUnknown("")
 		}
 		return statusName(i.Info.Data.Instance)

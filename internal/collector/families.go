@@ -68,7 +68,7 @@ func (v *view) identity(values ...string) {
 	v.entity = len(values)
 }
 
-func (v *view) ttl(source string) time.Duration { return time.Duration(v.config.Sources[source].TTL) }
+func (v *view) ttl(source string) time.Duration { return ttlOf(&v.config, source) }
 
 // Family describes a metric family, for documentation and checks.
 type Family struct {

@@ -54,14 +54,14 @@ var topicEntity = entity[topicView]{
 					last = e.At
 				}
 			}
-			if !last.IsZero() && t.v.At.Sub(last) <= t.v.ttl(sourceTopicStatus) {
+			if fresh(last, t.v.At, t.v.ttl(sourceTopicStatus)) {
 				show(unixSeconds(last))
 			}
 		}},
 		{
 			"alikafka_topic_produced_messages_per_second", nil, "Messages produced per second between our last two samples of all partitions; use it rather than rate() over uneven polls.",
 			func(t topicView, show emit) {
-				if t.Produced.Known && t.v.At.Sub(t.Produced.At) <= t.v.ttl(sourceTopicStatus) {
+				if t.Produced.fresh(t.v.At, t.v.ttl(sourceTopicStatus)) {
 					show(t.Produced.PerSecond)
 				}
 			},
@@ -96,14 +96,14 @@ var partitionEntity = entity[partitionView]{
 	level:  LevelPartition,
 	each: func(v *view, yield func(partitionView)) {
 		v.eachTopic(func(i *Instance, t *Topic) {
-			shown := v.scope(i, "", t.Name())
+			shown, ttl := v.scope(i, "", t.Name()), v.ttl(sourceTopicStatus)
 			for _, e := range t.Newest {
-				if v.At.Sub(e.At) <= v.ttl(sourceTopicStatus) && shown.partition(e.Partition) {
+				if fresh(e.At, v.At, ttl) && shown.partition(e.Partition) {
 					v.identity(i.Account, i.RegionID, i.ID, t.Name(), partitionLabel(e.Partition))
 					yield(partitionView{partition: e.Partition, newest: e.Offset, newestKnown: true})
 				}
 			}
-			if !t.Status.fresh(v.At, v.ttl(sourceTopicStatus)) {
+			if !t.Status.fresh(v.At, ttl) {
 				return
 			}
 			for _, p := range t.Status.Data.Partitions {

@@ -12,6 +12,7 @@ import (
 	"github.com/alikafka-exporter/alikafka-exporter/internal/admin"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/admin/engine"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/golden"
 )
 
 // sections of docs/metrics.md by the prefix of the families in them; the first
@@ -67,7 +68,7 @@ is in ` + "`alikafka_data_age_seconds`" + `. Timestamps are Unix seconds.
 		}
 		b.WriteByte('\n')
 	}
-	golden(t, "../../docs/metrics.md", strings.ReplaceAll(strings.TrimRight(b.String(), "\n")+"\n", "| `` |", "| |"))
+	golden.File(t, "../../docs/metrics.md", strings.ReplaceAll(strings.TrimRight(b.String(), "\n")+"\n", "| `` |", "| |"))
 }
 
 func sectionOf(name string) string {

@@ -203,7 +203,7 @@ func (a *account) ruled(o *object, i *instance, byName bool) time.Duration {
 		switch {
 		case names.IsZero() == byName, names.IsZero() && !others.IsZero():
 		case byName && !names.Match(o.name):
-		case !r.Instances.IsZero() && !r.Instances.matchAny([]string{o.instance, i.view.Info.Data.Name}):
+		case !r.Instances.allows(o.instance, i.view.Info.Data.Name):
 		default:
 			return time.Duration(r.Target)
 		}

@@ -1,7 +1,6 @@
 package collector
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -57,18 +56,16 @@ type GranularityRule struct {
 }
 
 // checkGranularity reports what is wrong in rules.
-func checkGranularity(rules []GranularityRule) []error {
-	var errs []error
+func checkGranularity(rules []GranularityRule, bad func(path, format string, args ...any)) {
 	for i, r := range rules {
 		path := fmt.Sprintf("granularity[%d]", i)
 		if r.Level == 0 {
-			errs = append(errs, &api.FieldError{Path: path + ".level", Err: errors.New("required: " + strings.Join(levelNames[LevelPartition:], ", "))})
+			bad(path+".level", "required: %s", strings.Join(levelNames[LevelPartition:], ", "))
 		}
 		if i < len(rules)-1 && r.Instances.IsZero() && r.Topics.IsZero() && r.ConsumerGroups.IsZero() {
-			errs = append(errs, &api.FieldError{Path: path, Err: errors.New("matches everything: the rules after it have no effect")})
+			bad(path, "matches everything: the rules after it have no effect")
 		}
 	}
-	return errs
 }
 
 // detail is how finely an instance is shown. It is immutable; nil is
@@ -100,7 +97,7 @@ func newDetail(c *Config, i *Instance, old *detail) *detail {
 	}
 	d := &detail{}
 	for _, r := range c.Granularity {
-		if r.Instances.IsZero() || r.Instances.Match(i.ID) || r.Instances.Match(i.Info.Data.Name) {
+		if r.Instances.allows(i.ID, i.Info.Data.Name) {
 			d.rules = append(d.rules, r)
 		}
 	}
@@ -118,7 +115,7 @@ func newDetail(c *Config, i *Instance, old *detail) *detail {
 func (d *detail) level(group, topic string) Level {
 	for i := range d.rules {
 		r := &d.rules[i]
-		if (r.Topics.IsZero() || r.Topics.Match(topic)) && (r.ConsumerGroups.IsZero() || group != "" && r.ConsumerGroups.Match(group)) {
+		if r.Topics.allows(topic) && (r.ConsumerGroups.IsZero() || group != "" && r.ConsumerGroups.Match(group)) {
 			return r.Level
 		}
 	}

@@ -101,9 +101,7 @@ func (c *StatusConfig) validate(bad func(path, format string, args ...any)) {
 		path  string
 		value model.Duration
 	}{{"stopped_after", c.StoppedAfter}, {"window", c.Window}, {"abandoned_after", c.AbandonedAfter}} {
-		if time.Duration(d.value) < minInterval || time.Duration(d.value) > maxTTL {
-			bad("status."+d.path, "%s is not between %s and %s", d.value, model.Duration(minInterval), model.Duration(maxTTL))
-		}
+		checkCadence(bad, "status."+d.path, d.value)
 	}
 }
 

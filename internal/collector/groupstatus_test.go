@@ -15,6 +15,7 @@ import (
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/golden"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/sim"
 )
 
@@ -120,7 +121,7 @@ func TestStatusTimelines(t *testing.T) {
 			t.Fatalf("not a step: %s", line)
 		}
 	}
-	golden(t, "testdata/timelines.txt", b.String())
+	golden.File(t, "testdata/timelines.txt", b.String())
 	for from := collector.StatusOK; from <= collector.StatusStopped; from++ {
 		for to := collector.StatusOK; to <= collector.StatusStopped; to++ {
 			if from != to && !seen[[2]collector.GroupStatus{from, to}] {

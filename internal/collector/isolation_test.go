@@ -120,12 +120,14 @@ func checkBroken(t *testing.T, e exporter, page string) {
 	}
 }
 
+// TestFailuresOfOthersLeaveTheDataAsFresh allows for the jitter of intervals, a
+// tenth either way, in both runs: some sources are read five times only.
 func TestFailuresOfOthersLeaveTheDataAsFresh(t *testing.T) {
 	t.Parallel()
 	healthy, broken := worstAges(t, false), worstAges(t, true)
 	for source, age := range broken {
 		t.Logf("%s: worst age %.0f s with failures beside it, %.0f s without", source, age, healthy[source])
-		if age > 1.1*healthy[source]+1 {
+		if age > 1.1/0.9*healthy[source]+1 {
 			t.Errorf("%s: worst age %.0f s, %.0f s without the failures", source, age, healthy[source])
 		}
 	}

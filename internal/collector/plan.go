@@ -71,10 +71,7 @@ func ceilDuration(d time.Duration) model.Duration {
 	if d > 5*time.Minute {
 		unit = time.Minute
 	}
-	if rest := d % unit; rest > 0 {
-		d += unit - rest
-	}
-	return model.Duration(d)
+	return model.Duration((d + unit - 1).Truncate(unit))
 }
 
 // enough forgives rounding.
@@ -82,7 +79,7 @@ const enough = 1 + 1e-9
 
 // newPlanRow reckons for the needs of a queue.
 func newPlanRow(source *source, c *Config, objects int, needs map[need]float64, rate float64) PlanRow {
-	r := PlanRow{Source: source.name, Action: source.action, Objects: objects, Rate: rate, TTL: time.Duration(c.Sources[source.name].TTL)}
+	r := PlanRow{Source: source.name, Action: source.action, Objects: objects, Rate: rate, TTL: ttlOf(c, source.name)}
 	spread := allocate(needs, rate, 0)
 	var reads, calls, ages float64
 	for _, n := range sortedNeeds(needs) {

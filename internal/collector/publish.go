@@ -366,20 +366,18 @@ func (a *account) visible(i *Instance, now time.Time) int {
 func (a *account) topicVisible(t *Topic, now time.Time) int {
 	n, ttl := 0, a.ttl(sourceTopicStatus)
 	for _, e := range t.Newest {
-		if now.Sub(e.At) <= ttl {
+		if fresh(e.At, now, ttl) {
 			n++
 		}
 	}
-	return n<<3 | bits(t.Info.fresh(now, a.ttl(sourceTopics)), t.Status.fresh(now, ttl), t.Produced.Known && now.Sub(t.Produced.At) <= ttl)
+	return n<<3 | bits(t.Info.fresh(now, a.ttl(sourceTopics)), t.Status.fresh(now, ttl), t.Produced.fresh(now, ttl))
 }
 
 func (a *account) groupVisible(g *ConsumerGroup, now time.Time) int {
 	return bits(g.Info.fresh(now, a.ttl(sourceGroups)), g.Progress.fresh(now, a.ttl(sourceProgress)))
 }
 
-func (a *account) ttl(source string) time.Duration {
-	return time.Duration(a.config.Sources[source].TTL)
-}
+func (a *account) ttl(source string) time.Duration { return ttlOf(&a.config, source) }
 
 func bits(bs ...bool) (n int) {
 	for i, b := range bs {

@@ -2,6 +2,7 @@ package collector
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -16,9 +17,10 @@ type Section[T any] struct {
 }
 
 // fresh reports whether the section has data that are younger than ttl.
-func (s Section[T]) fresh(now time.Time, ttl time.Duration) bool {
-	return !s.At.IsZero() && now.Sub(s.At) <= ttl
-}
+func (s Section[T]) fresh(now time.Time, ttl time.Duration) bool { return fresh(s.At, now, ttl) }
+
+// fresh reports whether what is of at may be shown still; a zero at is never.
+func fresh(at, now time.Time, ttl time.Duration) bool { return !at.IsZero() && now.Sub(at) <= ttl }
 
 // Snapshot is what is known at one moment. It is immutable, but for nothing
 // but its own slices: the objects in it are shared with later snapshots.
@@ -108,6 +110,8 @@ type Rate struct {
 	At        time.Time // of the newer sample
 	Known     bool      // there are two samples and nothing went backwards
 }
+
+func (r Rate) fresh(now time.Time, ttl time.Duration) bool { return r.Known && fresh(r.At, now, ttl) }
 
 // ConsumerGroup is a consumer group of an instance.
 type ConsumerGroup struct {
@@ -205,7 +209,7 @@ func (a *account) liveSnapshot(s *Snapshot) {
 	defer a.mu.Unlock()
 	for _, id := range sortedKeys(a.regions) {
 		r := a.regions[id]
-		s.Regions = append(s.Regions, &Region{Account: a.Name, ID: id, Tried: r.list.tried, Up: r.up, Fresh: !r.list.at.IsZero() && s.At.Sub(r.list.at) <= a.ttl(sourceInstances), Instances: len(r.instances)})
+		s.Regions = append(s.Regions, &Region{Account: a.Name, ID: id, Tried: r.list.tried, Up: r.up, Fresh: fresh(r.list.at, s.At, a.ttl(sourceInstances)), Instances: len(r.instances)})
 	}
 	a.sourceStates(s)
 }
@@ -241,11 +245,4 @@ func (a *account) sourceStates(s *Snapshot) {
 	})
 }
 
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -324,10 +324,10 @@ func (a *account) restore(s *State) {
 		}
 		a.takeOver(old)
 		a.mu.Lock()
-		for o := range a.objects {
-			if o.source.name == sourceInstances && o.tried && !o.at.IsZero() && time.Since(o.at) <= a.ttl(sourceInstances) && !a.isReady {
-				a.isReady = true
-				close(a.ready)
+		for _, r := range a.regions {
+			if r.list.tried && fresh(r.list.at, time.Now(), a.ttl(sourceInstances)) {
+				a.becomeReady()
+				break
 			}
 		}
 		a.mu.Unlock()

@@ -2,7 +2,6 @@ package config_test
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -20,10 +19,9 @@ import (
 	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/config"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/golden"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/secret"
 )
-
-var update = flag.Bool("update", false, "rewrite the wanted errors in testdata")
 
 // example is config.example.yaml of the repository.
 const example = "../../config.example.yaml"
@@ -74,19 +72,7 @@ func TestBadFilesNameEveryMistake(t *testing.T) {
 			if strings.Contains(strings.ToLower(got), "canary") {
 				t.Errorf("a secret is in the error:\n%s", got)
 			}
-			golden := strings.TrimSuffix(f, "yaml") + "txt"
-			if *update {
-				if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("(-want +got)\n%s", diff)
-			}
+			golden.File(t, strings.TrimSuffix(f, "yaml")+"txt", got)
 		})
 	}
 }

@@ -1,9 +1,7 @@
 package dashboards_test
 
 import (
-	"bytes"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,9 +16,8 @@ import (
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/dashboards"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 const folder = "../../dashboards"
 
@@ -35,14 +32,7 @@ func TestFiles(t *testing.T) {
 	for _, d := range all {
 		file := filepath.Join(folder, d.UID+".json")
 		want = append(want, file)
-		if *update {
-			if err := os.WriteFile(file, d.JSON, 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if text, err := os.ReadFile(file); err != nil || !bytes.Equal(text, d.JSON) {
-			t.Errorf("%s is not what the tables say (err %v); run `make golden`", file, err)
-		}
+		golden.File(t, file, string(d.JSON))
 	}
 	files, err := filepath.Glob(filepath.Join(folder, "*.json"))
 	if err != nil {
@@ -537,14 +527,7 @@ func TestUnusedMetrics(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := unused.ReplaceAllString(string(page), "${1}\n"+list.String()+"\n${2}")
-	if *update {
-		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	} else if string(page) != want {
-		t.Errorf("%s should list as unused (run `make golden`):\n%s", file, list.String())
-	}
+	golden.File(t, file, unused.ReplaceAllString(string(page), "${1}\n"+list.String()+"\n${2}"))
 }
 
 // TestProvisioning holds the files for Grafana to those for Prometheus and to

@@ -37,7 +37,7 @@ func updateInstanceConfig(c *Call, _ *reply) *refusal {
 	c.apply(func() {
 		in.Config, in.Retention = to.Config, to.Retention
 		for _, t := range in.topics {
-			if t.Config["retention.ms"] == "" && t.Config["retention.hours"] == "" {
+			if _, own := retentionOf(t.Config); !own {
 				t.retain(in.Retention, c.since)
 			}
 		}

@@ -3,36 +3,14 @@ package sim_test
 import (
 	"encoding/json"
 	"encoding/xml"
-	"flag"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 
+	"github.com/alikafka-exporter/alikafka-exporter/internal/golden"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/sim"
 )
-
-var update = flag.Bool("update", false, "rewrite golden files")
-
-// golden compares with a file of testdata.
-func golden(t *testing.T, file, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", file)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s:\ngot  %s\nwant %s", file, got, want)
-	}
-}
 
 // everyRead is one good call of every action in a world with one of each.
 var everyRead = [][]string{
@@ -105,7 +83,7 @@ func TestShapes(t *testing.T) {
 					}
 					all.WriteString(body + "\n")
 				}
-				golden(t, tt.file, all.String())
+				golden.File(t, "testdata/"+tt.file, all.String())
 			})
 		})
 	}

@@ -218,13 +218,7 @@ func (s *Scene) behind(t time.Duration) time.Duration {
 
 // absent reports whether no member is online at t.
 func (s *Scene) absent(t time.Duration) bool {
-	at, _ := s.phase(t)
-	for _, span := range s.Absent {
-		if span.From <= at && at < span.To {
-			return true
-		}
-	}
-	return false
+	return s.back(t) != t
 }
 
 // back returns the first time, from now on, at which members are online.

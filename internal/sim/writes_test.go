@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/golden"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/sim"
 )
 
@@ -236,7 +237,7 @@ func TestShapesOfToday(t *testing.T) {
 					}
 					all.WriteString(call[0] + "\n" + body + "\n")
 				}
-				golden(t, tt.file, all.String())
+				golden.File(t, "testdata/"+tt.file, all.String())
 			})
 		})
 	}

@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"slices"
@@ -10,44 +9,16 @@ import (
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/admin/engine"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/golden"
 )
 
-var update = flag.Bool("update", false, "rewrite the tables in docs/safety.md")
+const safetyDocument = "../../../docs/safety.md"
 
-// TestSafetyDocument compares the tables in docs/safety.md with those of the
-// code. What is around them is written by hand.
+// TestSafetyDocument holds the tables of docs/safety.md to those of the code.
+// What is around them is written by hand.
 func TestSafetyDocument(t *testing.T) {
 	t.Parallel()
-	const file = "../../../docs/safety.md"
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := string(text)
-	for name, table := range map[string]string{"actions": actionTable(), "guards": guardTable(), "states": stateTable(t, got)} {
-		got = replaceTable(t, got, name, table)
-	}
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if got != string(text) {
-		t.Errorf("%s is not what the tables say; run make golden", file)
-	}
-}
-
-// replaceTable puts a table between its marks.
-func replaceTable(t *testing.T, text, name, table string) string {
-	t.Helper()
-	begin, end := "<!-- table: "+name+" -->\n", "<!-- end of "+name+" -->"
-	before, rest, ok := strings.Cut(text, begin)
-	_, after, ok2 := strings.Cut(rest, end)
-	if !ok || !ok2 {
-		t.Fatalf("docs/safety.md has no marks for table %s", name)
-	}
-	return before + begin + table + end + after
+	golden.Sections(t, safetyDocument, map[string]string{"actions": actionTable(), "guards": guardTable()})
 }
 
 func actionTable() string {
@@ -83,12 +54,16 @@ func guardTable() string {
 	return b.String()
 }
 
-// stateTable keeps what the page says of the states and holds its rows to the
-// states that there are.
-func stateTable(t *testing.T, text string) string {
-	t.Helper()
-	_, rest, _ := strings.Cut(text, "<!-- table: states -->\n")
-	table, _, _ := strings.Cut(rest, "<!-- end of states -->")
+// TestSafetyDocumentStates holds what the page says of the states, which is
+// written by hand, to the states that there are.
+func TestSafetyDocumentStates(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(safetyDocument)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "<!-- states -->\n")
+	table, _, _ := strings.Cut(rest, "<!-- end -->")
 	var named []string
 	for line := range strings.Lines(table) {
 		if name, _, ok := strings.Cut(strings.TrimPrefix(line, "| `"), "` |"); ok && strings.HasPrefix(line, "| `") {
@@ -102,5 +77,4 @@ func stateTable(t *testing.T, text string) string {
 	if !slices.Equal(named, want) {
 		t.Errorf("docs/safety.md has the states %v; there are %v", named, want)
 	}
-	return table
 }
