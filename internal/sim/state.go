@@ -299,6 +299,11 @@ func (c *Cloud) addGroup(in *instance, w Group, now time.Duration) error {
 		}
 		g.repace(now)
 	}
+	if g.Offline {
+		for _, s := range g.subscriptions {
+			g.await(s, 0, now)
+		}
+	}
 	if g.listed = g.first.IsValid(); g.listed && !covers(in.allowed(false, g.PortRange), g.first) {
 		g.cutOff(byWhitelist, now)
 	}
