@@ -267,11 +267,14 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, principal *Princip
 	if principal != nil {
 		name = principal.Name
 	}
-	level := slog.LevelInfo
-	if problem.reason == internalError || problem.reason == notActing {
+	var level slog.Level
+	switch problem.reason {
+	case internalError, notActing:
 		level = slog.LevelError
-	} else if problem.reason == tooManyFailures {
+	case tooManyFailures:
 		level = slog.LevelDebug // those before it were told, and it may be a flood
+	default:
+		level = slog.LevelInfo
 	}
 	s.log.Log(r.Context(), level, "admin request refused", "principal", name, "remote", r.RemoteAddr, "method", r.Method,
 		"path", shorten(r.URL.Path), "reason", string(problem.reason), "detail", problem.detail)
