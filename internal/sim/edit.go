@@ -41,10 +41,13 @@ func (c *Cloud) AddInstance(accountName string, w Instance) error {
 	return c.editAccount(accountName, func(a *account, now time.Duration) error { return c.addInstance(a, w, now) })
 }
 
-// SetStatus gives an instance another ServiceStatus, see [Instance], and ends
-// what was being done to it. Clients lose a stopped instance, and have one that
+// SetStatus gives an instance another ServiceStatus, or [Undeployed] or
+// [Stopped], and ends what was being done to it. Clients lose a stopped instance, and have one that
 // is in service.
 func (c *Cloud) SetStatus(ref Ref, status int64) error {
+	if status < Stopped {
+		return fmt.Errorf("sim: no such status of an instance: %d", status)
+	}
 	return c.edit(ref, func(in *instance, now time.Duration) error {
 		in.task++
 		in.busy, in.view, in.Status = "", derived, max(0, status)
@@ -145,7 +148,11 @@ func (c *Cloud) grow(in *instance, t *topic, n int, now time.Duration) {
 	next.weight = c.weights(in.ID, t)
 	t.eras = append(t.eras, next)
 	for _, g := range in.groups {
-		if g.subscription(t) != nil && len(g.online(now)) > 0 {
+		switch s := g.subscription(t); {
+		case s == nil:
+		case g.Offline || g.out != 0:
+			g.await(s, t.Partitions-n, now)
+		case len(g.online(now)) > 0:
 			g.rebalanced(now, "topic has more partitions")
 			g.repace(now)
 		}
@@ -168,16 +175,16 @@ func (c *Cloud) SetMembers(ref Ref, n int) error {
 		g.Offline, g.clients = n == 0, g.members(in.ID, n)
 		g.rebalanced(now, reason)
 		g.repace(now)
-		if n > 0 {
-			g.wake(now)
-		}
+		g.wake(now)
 		return nil
 	})
 }
 
-// wake lets a group go on from the offsets that it was given while it had no
-// members.
+// wake lets a group that has members go on from where it waited for them.
 func (g *group) wake(now time.Duration) {
+	if g.Offline || g.out != 0 {
+		return
+	}
 	for _, s := range g.subscriptions {
 		for p, b := range s.bends {
 			if b.waits {

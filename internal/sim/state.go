@@ -232,7 +232,7 @@ func (c *Cloud) addTopic(in *instance, w Topic, now time.Duration) error {
 		return fmt.Errorf("topic %s: negative partitions, rate or time", w.Name)
 	}
 	w.Age -= now
-	t := &topic{Topic: w, curve: newCurve(w), retention: in.Retention}
+	t := &topic{Topic: w, curve: newCurve(w), retention: in.retentionOf(w)}
 	t.eras = []era{c.firstEra(in.ID, t)}
 	in.topics = append(in.topics, t)
 	in.byTopic[w.Name] = t
@@ -298,6 +298,11 @@ func (c *Cloud) addGroup(in *instance, w Group, now time.Duration) error {
 			return err
 		}
 		g.repace(now)
+	}
+	if g.Offline {
+		for _, s := range g.subscriptions {
+			g.await(s, 0, now)
+		}
 	}
 	if g.listed = g.first.IsValid(); g.listed && !covers(in.allowed(false, g.PortRange), g.first) {
 		g.cutOff(byWhitelist, now)

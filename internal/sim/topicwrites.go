@@ -191,9 +191,7 @@ func updateTopicConfig(c *Call, w *reply) *refusal {
 	w.text("Data", "[]")
 	c.apply(func() {
 		t.Config, t.Replicas = to.Config, to.Replicas
-		if kept, ok := retentionOf(t.Config); ok {
-			t.retain(kept, c.since)
-		}
+		t.retain(in.retentionOf(t.Topic), c.since)
 	})
 	return nil
 }
@@ -230,15 +228,16 @@ func (a *args) topicSettings(in *instance, t *topic, settings map[string]string)
 	return to
 }
 
-// retentionOf returns how long a topic of its own keeps messages.
-func retentionOf(config map[string]string) (time.Duration, bool) {
-	if ms, err := strconv.ParseInt(config["retention.ms"], 10, 64); err == nil {
-		return time.Duration(ms) * time.Millisecond, true
+// retentionOf returns how long a topic keeps messages: as its own settings say,
+// else as the instance does.
+func (in *instance) retentionOf(t Topic) time.Duration {
+	if ms, err := strconv.ParseInt(t.Config["retention.ms"], 10, 64); err == nil {
+		return time.Duration(ms) * time.Millisecond
 	}
-	if hours, err := strconv.ParseInt(config["retention.hours"], 10, 64); err == nil {
-		return time.Duration(hours) * time.Hour, true
+	if hours, err := strconv.ParseInt(t.Config["retention.hours"], 10, 64); err == nil {
+		return time.Duration(hours) * time.Hour
 	}
-	return 0, false
+	return in.Retention
 }
 
 // topicConfig returns what GetTopicList calls TopicConfig: JSON in a string.

@@ -268,6 +268,21 @@ type bend struct {
 	kept  *bend         // what a cut has put aside, if that stood still
 }
 
+// halt returns the bend of a partition on which the group stands still from
+// now on.
+func (g *group) halt(s *subscription, p int, now time.Duration) *bend {
+	return &bend{since: now, from: now, place: g.position(s, p, now)}
+}
+
+// await makes the group stand still, until it has members, on the partitions of
+// a topic from the first one on.
+func (g *group) await(s *subscription, first int, now time.Duration) {
+	for p := first; p < s.topic.Partitions; p++ {
+		s.bends[p] = g.halt(s, p, now)
+		s.bends[p].waits = true
+	}
+}
+
 // position returns up to which production time the group had consumed and
 // committed partition p of a subscription.
 func (g *group) position(s *subscription, p int, now time.Duration) time.Duration {
