@@ -69,7 +69,7 @@ sim-freshness: ## a simulated day of 1,000 groups: how soon incidents show, agai
 e2e: build ## the built binary, scraped by a real Prometheus
 	@tools/build.sh prometheus alertmanager
 	@for m in $(filter-out test/conformance test/alerts test/browser,$(TESTMODULES)); do echo "cd $$m && go test ./..."; \
-		(cd $$m && EXPORTER=$(CURDIR)/bin/alikafka-exporter PATH=$(BIN):$$PATH $(GO) test -count=1 -parallel=6 -timeout=5m -skip '^$(DASHBOARDS)$$' ./...); done
+		(cd $$m && EXPORTER=$(CURDIR)/bin/alikafka-exporter PATH=$(BIN):$$PATH $(GO) test -count=1 -parallel=6 -timeout=10m -skip '^$(DASHBOARDS)$$' ./...); done
 
 dashboards: build ## every query of the Grafana dashboards on the demo, in a real Prometheus: what each returns
 	@tools/build.sh prometheus

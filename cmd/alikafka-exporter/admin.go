@@ -102,16 +102,9 @@ func (a *app) adminOptions(c *config.Config) (admin.Options, error) {
 		if account.ActingCredentials == nil {
 			continue
 		}
-		credentials, err := account.ActingCredentials.New()
+		client, err := newClient(account, actingKey, life.limiters[account.Name], a.observe)
 		if err != nil {
-			return admin.Options{}, fmt.Errorf("account %s: acting_credentials: %w", account.Name, err)
-		}
-		client, err := api.NewClient(api.Options{
-			Account: account.Name, Credentials: credentials, Limiter: life.limiters[account.Name], Endpoints: account.Endpoints,
-			UserAgent: userAgent(), Observe: a.observe,
-		})
-		if err != nil {
-			return admin.Options{}, fmt.Errorf("account %s: %w", account.Name, err)
+			return admin.Options{}, err
 		}
 		accounts[account.Name] = engine.Account{Client: client, Reader: life.clients[i]}
 	}

@@ -43,6 +43,7 @@ type app struct {
 	source    *api.SourceLimit
 	failures  failures
 	started   time.Time
+	pages     http.Handler
 	listeners []net.Listener
 
 	admin adminEndpoint
@@ -83,6 +84,9 @@ func newApp(ctx context.Context, log *slog.Logger, flags *webFlags, store *stora
 		return nil, err
 	}
 	a.restored = nil
+	if a.pages, err = a.handler(); err != nil {
+		return nil, err
+	}
 	if err := a.openAdmin(ctx, c); err != nil {
 		return nil, err
 	}
@@ -100,17 +104,16 @@ func (a *app) run(ctx context.Context) error {
 	defer signal.Stop(hangup)
 	a.current.Load().start(ctx, a.log)
 	g, ctx := errgroup.WithContext(ctx)
-	handler := a.handler()
 	for _, l := range a.listeners {
 		// A server for each: the toolkit wraps the handler of the one it is
 		// given.
-		server := a.server(handler)
+		server := a.server(a.pages)
 		g.Go(func() error {
 			return serveUntil(ctx, server, func() error { return web.Serve(l, server, a.flags.toolkit, a.log) })
 		})
 	}
 	if *a.flags.toolkit.WebSystemdSocket {
-		server := a.server(handler)
+		server := a.server(a.pages)
 		g.Go(func() error {
 			return serveUntil(ctx, server, func() error { return web.ListenAndServe(server, a.flags.toolkit, a.log) })
 		})
@@ -250,20 +253,13 @@ func (a *app) adopt(c *config.Config) error {
 	}
 	var accounts []collector.Account
 	for _, cfg := range c.Accounts {
-		credentials, err := cfg.Credentials.New()
-		if err != nil {
-			return fmt.Errorf("account %s: credentials: %w", cfg.Name, err)
-		}
 		limiter, ok := old.limiters[cfg.Name]
 		if !ok {
 			limiter = api.NewLimiter(c.RateLimits, a.source)
 		}
-		client, err := api.NewClient(api.Options{
-			Account: cfg.Name, Credentials: credentials, Limiter: limiter, Endpoints: cfg.Endpoints,
-			UserAgent: userAgent(), Observe: a.observe,
-		})
+		client, err := newClient(cfg, readingKey, limiter, a.observe)
 		if err != nil {
-			return fmt.Errorf("account %s: %w", cfg.Name, err)
+			return err
 		}
 		next.limiters[cfg.Name] = limiter
 		next.clients = append(next.clients, client)
@@ -290,6 +286,29 @@ func (a *app) observe(at api.Attempt) {
 	a.failures.observe(at)
 	a.log.Debug("call", "account", at.Account, "action", at.Action, "region_id", at.RegionID, "lane", at.Lane, "number", at.Number,
 		"code", at.Code, "request_id", at.RequestID, "waited", at.Waited, "took", at.Took)
+}
+
+// readingKey and actingKey are the keys of an account.
+const (
+	readingKey = "credentials"
+	actingKey  = "acting_credentials"
+)
+
+// newClient returns a client of an account with one of its keys; observe may be
+// nil.
+func newClient(a collector.AccountConfig, key string, limiter *api.Limiter, observe func(api.Attempt)) (*api.Client, error) {
+	keys := map[string]*api.CredentialsConfig{readingKey: &a.Credentials, actingKey: a.ActingCredentials}
+	credentials, err := keys[key].New()
+	if err != nil {
+		return nil, fmt.Errorf("account %s: %s: %w", a.Name, key, err)
+	}
+	client, err := api.NewClient(api.Options{
+		Account: a.Name, Credentials: credentials, Limiter: limiter, Endpoints: a.Endpoints, UserAgent: userAgent(), Observe: observe,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("account %s: %w", a.Name, err)
+	}
+	return client, nil
 }
 
 // userAgent is how the exporter introduces itself to the cloud.

@@ -137,17 +137,11 @@ func (p *program) call(ctx context.Context, f *callFlags) error {
 	if known == nil || known.Effect != api.Read {
 		_, _ = fmt.Fprintf(p.stderr, "warning: %s is called without guards and leaves no record\n", f.action)
 	}
-	credentials, err := f.credentials(known, account)
+	key, err := f.key(known, account)
 	if err != nil {
 		return err
 	}
-	client, err := api.NewClient(api.Options{
-		Account:     account.Name,
-		Credentials: credentials,
-		Limiter:     api.NewLimiter(limits, api.NewSourceLimit(limits.PerSourceIP)),
-		Endpoints:   account.Endpoints,
-		UserAgent:   userAgent(),
-	})
+	client, err := newClient(account, key, api.NewLimiter(limits, api.NewSourceLimit(limits.PerSourceIP)), nil)
 	if err != nil {
 		return err
 	}
@@ -250,16 +244,14 @@ func (f *callFlags) from() (collector.AccountConfig, api.RateLimits, error) {
 	if err != nil {
 		return collector.AccountConfig{}, api.RateLimits{}, err
 	}
-	var names []string
 	for _, a := range c.Accounts {
 		if a.Name == f.account || f.account == "" && len(c.Accounts) == 1 {
 			return a, c.RateLimits, nil
 		}
-		names = append(names, a.Name)
 	}
-	err = fmt.Errorf("%s has several accounts: choose one of %s with --account", f.configFile, strings.Join(names, ", "))
-	if f.account != "" {
-		err = fmt.Errorf("%s has no account %q%s", f.configFile, f.account, api.DidYouMean(f.account, names))
+	err = noAccount(f.configFile, f.account, c.Accounts)
+	if f.account == "" {
+		err = fmt.Errorf("%s has several accounts: choose one of %s with --account", f.configFile, strings.Join(accountNames(c.Accounts), ", "))
 	}
 	return collector.AccountConfig{}, api.RateLimits{}, usageError{err}
 }
@@ -283,15 +275,15 @@ func (f *callFlags) complete(known *api.Action, account collector.AccountConfig)
 	}
 }
 
-// credentials returns the reading key for what is known to read and the
-// acting key for what changes something. What is not known gets the acting
-// key if there is one; the cloud refuses the other what it may not do.
-func (f *callFlags) credentials(known *api.Action, account collector.AccountConfig) (api.Credentials, error) {
+// key returns the reading key for what is known to read and the acting key for
+// what changes something. What is not known gets the acting key if there is
+// one; the cloud refuses the other what it may not do.
+func (f *callFlags) key(known *api.Action, account collector.AccountConfig) (string, error) {
 	switch {
 	case known != nil && known.Effect == api.Read, known == nil && account.ActingCredentials == nil:
-		return account.Credentials.New()
+		return readingKey, nil
 	case account.ActingCredentials == nil:
-		return nil, fmt.Errorf("account %s has no acting_credentials, which %s needs", account.Name, f.action)
+		return "", fmt.Errorf("account %s has no acting_credentials, which %s needs", account.Name, f.action)
 	}
-	return account.ActingCredentials.New()
+	return actingKey, nil
 }

@@ -7,7 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -186,16 +186,13 @@ Or ask the cloud yourself:
 `, bold, plain, base, a.flags.telemetryPath, servers[0].url, simKeyID, simKeySecret, f.story, f.seed, steering, ownCommand())
 }
 
-// ownCommand is what a shell runs this program by: its name where PATH has it,
-// else its file, which `go run` keeps for as long as the demo plays.
+// ownCommand is what a shell runs this program by: the name that it was
+// started by, which PATH has, else its file, which `go run` keeps for as long
+// as the demo plays.
 func ownCommand() string {
-	const name = "alikafka-exporter"
-	if _, err := exec.LookPath(name); err == nil {
-		return name
-	}
 	self, err := os.Executable()
-	if err != nil {
-		return name
+	if err != nil || !strings.ContainsRune(os.Args[0], filepath.Separator) {
+		return os.Args[0]
 	}
 	return "'" + strings.ReplaceAll(self, "'", `'\''`) + "'"
 }

@@ -69,7 +69,6 @@ const compatPath = "/metrics/compat/kafka_exporter"
 func TestTargetsWaitUntilTheExporterIsReady(t *testing.T) {
 	t.Parallel()
 	a := newTestApp(t)
-	h := a.handler()
 	for path, want := range map[string]int{
 		"/sd/prometheus":                        http.StatusServiceUnavailable,
 		compatPath + "?instance_id=alikafka_1":  http.StatusServiceUnavailable,
@@ -77,7 +76,7 @@ func TestTargetsWaitUntilTheExporterIsReady(t *testing.T) {
 		"/kafka/sd/prometheus":                  http.StatusNotFound,
 		compatPath + "s?instance_id=alikafka_1": http.StatusNotFound,
 	} {
-		if w := ask(t, h, path, nil); w.Code != want {
+		if w := ask(t, a.pages, path, nil); w.Code != want {
 			t.Errorf("GET %s: %d, want %d", path, w.Code, want)
 		}
 	}
@@ -89,7 +88,7 @@ func TestTargetsWaitUntilTheExporterIsReady(t *testing.T) {
 		compatPath + "?instance_id=alikafka_1": http.StatusOK,
 		compatPath + "?instance_id=alikafka_2": http.StatusNotFound,
 	} {
-		if w := ask(t, h, path, nil); w.Code != want {
+		if w := ask(t, a.pages, path, nil); w.Code != want {
 			t.Errorf("when ready, GET %s: %d, want %d", path, w.Code, want)
 		}
 	}
@@ -113,7 +112,7 @@ func TestTargetsAreWhereTheScraperFindsUs(t *testing.T) {
 			a.current.Load().start(t.Context(), a.log)
 			t.Cleanup(func() { _ = a.current.Load().stop() })
 			<-a.current.Load().collector.Ready()
-			w := ask(t, a.handler(), "/sd/prometheus", func(r *http.Request) {
+			w := ask(t, a.pages, "/sd/prometheus", func(r *http.Request) {
 				r.Host = tc.host
 				*r = *r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, net.Addr(local)))
 			})

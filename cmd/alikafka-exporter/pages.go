@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/pprof"
+	"net/url"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
@@ -14,19 +15,10 @@ import (
 const scrapesAtOnce = 16
 
 // handler returns every page of the telemetry listener, at the root and below
-// the path of the external URL.
-func (a *app) handler() http.Handler {
+// the path of the external URL. The error is that of a --web.telemetry-path
+// where there is another page.
+func (a *app) handler() (http.Handler, error) {
 	mux := http.NewServeMux()
-	metrics := exposition.NewHandler(exposition.Options{
-		Page:         func() *exposition.Page { return a.current.Load().collector.Page() },
-		Own:          a.registry,
-		MaxInFlight:  scrapesAtOnce,
-		WriteTimeout: writeTimeout,
-		Logger:       a.log,
-	})
-	mux.Handle("GET "+a.flags.telemetryPath, promhttp.InstrumentMetricHandler(a.registry, metrics))
-	mux.HandleFunc("GET "+a.flags.telemetryPath+"/instance", func(w http.ResponseWriter, r *http.Request) { a.serveInstance(w, r, metrics) })
-	mux.HandleFunc("GET "+a.flags.telemetryPath+"/compat/kafka_exporter", func(w http.ResponseWriter, r *http.Request) { a.serveKafkaExporter(w, r, metrics) })
 	mux.HandleFunc("GET /sd/prometheus", a.serveDiscovery)
 	mux.HandleFunc("GET /api/v1/explain", a.serveExplain)
 	a.handlePages(mux)
@@ -41,14 +33,40 @@ func (a *app) handler() http.Handler {
 		mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 		mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	}
+	if err := a.handleMetrics(mux); err != nil {
+		return nil, err
+	}
 	prefix := a.flags.prefix()
 	if prefix == "" {
-		return mux
+		return mux, nil
 	}
 	outer := http.NewServeMux()
 	outer.Handle("/", mux)
 	outer.Handle(prefix+"/", http.StripPrefix(prefix, mux))
-	return outer
+	return outer, nil
+}
+
+// handleMetrics adds the metrics, after everything else.
+func (a *app) handleMetrics(mux *http.ServeMux) error {
+	metrics := exposition.NewHandler(exposition.Options{
+		Page:         func() *exposition.Page { return a.current.Load().collector.Page() },
+		Own:          a.registry,
+		MaxInFlight:  scrapesAtOnce,
+		WriteTimeout: writeTimeout,
+		Logger:       a.log,
+	})
+	root := a.flags.telemetryPath
+	for at, h := range map[string]http.Handler{
+		root:                            promhttp.InstrumentMetricHandler(a.registry, metrics),
+		root + "/instance":              http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.serveInstance(w, r, metrics) }),
+		root + "/compat/kafka_exporter": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.serveKafkaExporter(w, r, metrics) }),
+	} {
+		if _, taken := mux.Handler(&http.Request{Method: http.MethodGet, URL: &url.URL{Path: at}}); taken != "" {
+			return usageError{fmt.Errorf("--web.telemetry-path: %q is the path of another page", root)}
+		}
+		mux.Handle("GET "+at, h)
+	}
+	return nil
 }
 
 // serveInstance answers with the metrics of one cloud instance.

@@ -62,7 +62,7 @@ func (p *program) checkPermissions(ctx context.Context, f permissionFlags) error
 		found, err := tryAccount(ctx, a, api.NewLimiter(c.RateLimits, source), f.timeout)
 		trials = append(trials, found...)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("account %s: %w", a.Name, err))
+			errs = append(errs, err)
 		}
 	}
 	if err := printTrials(p.stdout, trials); err != nil {
@@ -117,13 +117,7 @@ type trial struct {
 // tryAccount tries every action that polling the account needs. The error is
 // why nothing could be found out about the account.
 func tryAccount(ctx context.Context, a collector.AccountConfig, limiter *api.Limiter, timeout time.Duration) ([]trial, error) {
-	credentials, err := a.Credentials.New()
-	if err != nil {
-		return nil, fmt.Errorf("credentials: %w", err)
-	}
-	client, err := api.NewClient(api.Options{
-		Account: a.Name, Credentials: credentials, Limiter: limiter, Endpoints: a.Endpoints, UserAgent: userAgent(),
-	})
+	client, err := newClient(a, readingKey, limiter, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +132,10 @@ func tryAccount(ctx context.Context, a collector.AccountConfig, limiter *api.Lim
 	for _, region := range regions {
 		t.region(ctx, region)
 	}
-	return t.trials, t.broken
+	if t.broken != nil {
+		return t.trials, fmt.Errorf("account %s: %w", a.Name, t.broken)
+	}
+	return t.trials, nil
 }
 
 // tryer tries the actions of an account.
@@ -379,9 +376,14 @@ func alsoAllowed(ram []string, rows []*api.Action) (notes []string) {
 
 // noAccount says that a configuration has no account of that name.
 func noAccount(file, name string, accounts []collector.AccountConfig) error {
+	names := accountNames(accounts)
+	return fmt.Errorf("%s has no account %q%s", file, name, cmp.Or(api.DidYouMean(name, names), "; it has "+strings.Join(names, ", ")))
+}
+
+func accountNames(accounts []collector.AccountConfig) []string {
 	names := make([]string, len(accounts))
 	for i, a := range accounts {
 		names[i] = a.Name
 	}
-	return fmt.Errorf("%s has no account %q%s", file, name, cmp.Or(api.DidYouMean(name, names), "; it has "+strings.Join(names, ", ")))
+	return names
 }

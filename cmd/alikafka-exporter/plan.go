@@ -94,15 +94,9 @@ func (p *program) survey(ctx context.Context, f planFlags, c *config.Config) ([]
 		}
 	}()
 	for _, a := range c.Accounts {
-		credentials, err := a.Credentials.New()
+		client, err := newClient(a, readingKey, api.NewLimiter(c.RateLimits, source), nil)
 		if err != nil {
-			return nil, fmt.Errorf("account %s: credentials: %w", a.Name, err)
-		}
-		client, err := api.NewClient(api.Options{
-			Account: a.Name, Credentials: credentials, Limiter: api.NewLimiter(c.RateLimits, source), Endpoints: a.Endpoints, UserAgent: userAgent(),
-		})
-		if err != nil {
-			return nil, fmt.Errorf("account %s: %w", a.Name, err)
+			return nil, err
 		}
 		clients = append(clients, client)
 		accounts = append(accounts, collector.Account{AccountConfig: a, Client: client, PerRegion: c.RateLimits.Scope == "region"})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"path"
 	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -20,11 +21,11 @@ func (p *program) addServe() {
 	file := cmd.Flag("config.file", "Configuration file; config.example.yaml shows every key.").Default("config.yaml").String()
 	flags := addWebFlags(cmd, ":19308")
 	flags.admin.add(cmd, "")
-	path := addStorageFlag(cmd, "Directory of what outlives a restart. It is created, and locked: a second process on it watches only. Empty: nothing is kept.")
+	dir := addStorageFlag(cmd, "Directory of what outlives a restart. It is created, and locked: a second process on it watches only. Empty: nothing is kept.")
 	p.addVersion(cmd)
 	p.commands[cmd.FullCommand()] = func(ctx context.Context) error {
 		p.log.Info("starting alikafka-exporter", "version", version.Info(), "build", version.BuildContext())
-		return withStorage(ctx, *path, p.log, func(ctx context.Context, s *storage) error {
+		return withStorage(ctx, *dir, p.log, func(ctx context.Context, s *storage) error {
 			a, err := newApp(ctx, p.log, flags, s, func() (*config.Config, error) { return config.Load(*file) })
 			if err != nil {
 				return err
@@ -64,17 +65,24 @@ func addWebFlags(cmd *kingpin.CmdClause, address string) *webFlags {
 
 // check reports values that could only fail later.
 func (f *webFlags) check() error {
-	p := f.telemetryPath
-	if !strings.HasPrefix(p, "/") || strings.HasSuffix(p, "/") || strings.ContainsAny(p, "{} ") || strings.HasPrefix(p, "/-/") {
+	if p := f.telemetryPath; !servable(p) || p == "/" || strings.HasPrefix(p, "/-/") {
 		return usageError{fmt.Errorf("--web.telemetry-path: %q is not a path such as /metrics", p)}
 	}
 	if u := f.externalURL; u != nil && (u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
 		return usageError{errors.New("--web.external-url: not an http:// or https:// URL")}
 	}
+	if p := f.prefix(); p != "" && !servable(p) {
+		return usageError{fmt.Errorf("--web.external-url: %q is not a path such as /kafka", p)}
+	}
 	if err := web.Validate(*f.toolkit.WebConfigFile); err != nil {
 		return fmt.Errorf("--web.config.file: %w", err)
 	}
 	return nil
+}
+
+// servable reports whether http.ServeMux takes p for one path, as it is.
+func servable(p string) bool {
+	return strings.HasPrefix(p, "/") && path.Clean(p) == p && !strings.ContainsAny(p, "{} \t")
 }
 
 // prefix is the path under which the pages are reached from outside; empty

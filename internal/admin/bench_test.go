@@ -62,7 +62,7 @@ func BenchmarkWebhook(b *testing.B) {
 	body := tenAlerts()
 	var answers, syncs []time.Duration
 	for b.Loop() {
-		answers = append(answers, paced(b, func() { post(b, listener.URL, body) })...)
+		answers = append(answers, paced(b, func() { post(b, listener, body) })...)
 		syncs = append(syncs, fsyncs(b, dir, len(body))...)
 	}
 	report(b, "webhook", answers)
@@ -92,15 +92,15 @@ func paced(b *testing.B, do func()) []time.Duration {
 	return took
 }
 
-func post(b *testing.B, url, body string) {
+func post(b *testing.B, to *httptest.Server, body string) {
 	b.Helper()
-	req, err := http.NewRequestWithContext(b.Context(), http.MethodPost, url+"/api/v1/webhook/alertmanager", strings.NewReader(body))
+	req, err := http.NewRequestWithContext(b.Context(), http.MethodPost, to.URL+"/api/v1/webhook/alertmanager", strings.NewReader(body))
 	if err != nil {
 		b.Fatal(err)
 	}
 	req.Header.Set("Authorization", "Bearer "+token("am"))
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req) //nolint:forbidigo // of a benchmark
+	resp, err := to.Client().Do(req)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"errors"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -53,7 +54,7 @@ func TestBodiesAreReadStrictly(t *testing.T) {
 }
 
 func reasonOf(err error) reason {
-	if r, ok := err.(*refusal); ok { //nolint:errorlint // never wrapped
+	if r, ok := errors.AsType[*refusal](err); ok {
 		return r.reason
 	}
 	if err != nil {
@@ -107,7 +108,7 @@ func TestActionBodies(t *testing.T) {
 			action, _ := api.Lookup(c.action)
 			params, secrets, err := actionBody(action, engine.OwnParams(c.action), []byte(c.body))
 			var wrong []string
-			if r, ok := err.(*refusal); ok { //nolint:errorlint // never wrapped
+			if r, ok := errors.AsType[*refusal](err); ok {
 				for _, e := range r.errors {
 					wrong = append(wrong, e.Field)
 					if strings.Contains(e.Reason, "canary") {

@@ -54,11 +54,10 @@ func (p *processor) decide(ctx context.Context, e *episode) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if again != nil {
-		if e.Why != again.Error() {
-			e.Why = again.Error()
-			p.changed[e] = true
+		if e.Why == "" {
 			p.log.Warn("a runbook waits", "runbook", e.Runbook, "episode", e.ID, "err", again)
 		}
+		e.Why = again.Error() // for who looks now: each answer of the cloud has another RequestId, so the journal is spared it
 		return
 	}
 	e.Decided, e.Outcome, e.Why, e.Acted, e.Before = time.Now().UTC(), d.outcome, d.why, d.acted, d.before

@@ -68,6 +68,7 @@ type house struct {
 	collector *collector.Collector
 	metrics   *admin.Metrics
 	log       *buffer
+	segment   int64 // size of the journal's segments; 0: the default
 
 	server *admin.Server
 	polls  func() // ends polling
@@ -194,7 +195,7 @@ func (h *house) standby(reason string) {
 	server, err := admin.New(admin.Options{
 		Config: h.config, Runbooks: h.runbooks, Collector: h.collector, Readers: map[string]*api.Client{"main": h.client},
 		Metrics: h.metrics, Logger: slog.New(slog.NewTextHandler(h.log, nil)),
-		Engine: engine.Options{Accounts: map[string]engine.Account{"main": {Client: h.client}}, Dir: h.dir, Standby: reason},
+		Engine: engine.Options{Accounts: map[string]engine.Account{"main": {Client: h.client}}, Dir: h.dir, Standby: reason, SegmentSize: h.segment},
 	})
 	if err != nil {
 		h.t.Fatal(err)

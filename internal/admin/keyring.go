@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -143,7 +144,7 @@ func (k *keyring) refresh() {
 }
 
 // failures bounds failed authentications by address: some at once, then one in
-// a while. An address beyond that is refused without a look at its token.
+// a while. More of them are told to wait, and are not counted.
 type failures struct {
 	mu     sync.Mutex
 	levels map[string]level
@@ -164,28 +165,20 @@ const (
 
 func newFailures() *failures { return &failures{levels: map[string]level{}} }
 
-// wait returns how long an address must wait before it may try again; 0 or
-// less: not at all.
-func (f *failures) wait(address string) time.Duration {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	n := f.levels[f.key(address)].now()
-	return time.Duration((n - failuresAtOnce + 1) * float64(failureEvery))
-}
-
-// failed counts a failure.
-func (f *failures) failed(address string) {
+// failed counts a failure, or returns how long the address must wait before its
+// next one counts; 0 or less: it was counted.
+func (f *failures) failed(address string) (wait time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.levels) >= maxAddresses {
-		for a, l := range f.levels {
-			if l.now() == 0 {
-				delete(f.levels, a)
-			}
-		}
+		maps.DeleteFunc(f.levels, func(_ string, l level) bool { return l.now() == 0 })
 	}
 	key := f.key(address)
-	f.levels[key] = level{f.levels[key].now() + 1, time.Now()}
+	n := f.levels[key].now()
+	if wait = time.Duration((n - failuresAtOnce + 1) * float64(failureEvery)); wait <= 0 {
+		f.levels[key] = level{n + 1, time.Now()}
+	}
+	return wait
 }
 
 func (f *failures) key(address string) string {

@@ -62,7 +62,7 @@ var reasons = []struct {
 	{wrongType, http.StatusUnsupportedMediaType, "The body must be JSON", "`Content-Type` is not application/json"},
 	{wrongHost, http.StatusMisdirectedRequest, "The Host is not ours", "`Host` is a name that `admin.allowed_hosts` does not list"},
 	{keyReused, http.StatusUnprocessableEntity, "The Idempotency-Key was used for something else", "same key, other action or parameters"},
-	{tooManyFailures, http.StatusTooManyRequests, "Too many failed authentications", "from this address; `Retry-After` says when to come back"},
+	{tooManyFailures, http.StatusTooManyRequests, "Too many failed authentications", "wrong tokens from this address, this one too; `Retry-After` says when the next one counts again. A right one always passes"},
 	{internalError, http.StatusInternalServerError, "The request failed", "the log says why"},
 	{cloudFailed, http.StatusBadGateway, "The cloud refused or failed", "of a Read; `code` and `request_id` are the cloud's"},
 	{notActing, http.StatusServiceUnavailable, "This process does not act", "no lock on the storage path, journal not writable, account without acting credentials"},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strconv"
 	"sync"
@@ -29,6 +30,34 @@ const (
 type progress struct {
 	Done     []string  `json:"done,omitempty"` // delivery id / index of the alert
 	Episodes []episode `json:"episodes,omitempty"`
+}
+
+// noteSize is how long a note of progress may become before another one is
+// begun, in bytes: a record of the journal holds several times as much.
+const noteSize = 1 << 20
+
+// split cuts progress into notes of that size. Alerts come behind the episodes
+// that they changed: those of a note that a crash prevents are looked at again.
+func (note progress) split() []progress {
+	var cut []progress
+	var next progress
+	size := 0
+	add := func(n int) {
+		if size > 0 && size+n > noteSize {
+			cut, next, size = append(cut, next), progress{}, 0
+		}
+		size += n
+	}
+	for _, e := range note.Episodes {
+		text, _ := json.Marshal(e) //nolint:errchkjson // what cannot be written fails when it is
+		add(len(text))
+		next.Episodes = append(next.Episodes, e)
+	}
+	for _, id := range note.Done {
+		add(len(id) + len(`"",`))
+		next.Done = append(next.Done, id)
+	}
+	return append(cut, next)
 }
 
 // processor turns deliveries into episodes and episodes into runs. What it
@@ -161,7 +190,10 @@ func (p *processor) carry() []engine.Note {
 	for _, e := range p.episodes {
 		note.Episodes = append(note.Episodes, *e)
 	}
-	return append(notes, engine.Note{Kind: noteProgress, Body: note})
+	for _, part := range note.split() {
+		notes = append(notes, engine.Note{Kind: noteProgress, Body: part})
+	}
+	return notes
 }
 
 func itemID(d *delivery, i int) string { return d.ID + "/" + strconv.Itoa(i) }
@@ -369,25 +401,26 @@ func (p *processor) count(runbook, outcome string) {
 func (p *processor) save(ctx context.Context) {
 	p.mu.Lock()
 	note := progress{Done: p.done}
-	var list []*episode
-	for e := range p.changed {
-		list = append(list, e)
+	list := slices.SortedFunc(maps.Keys(p.changed), func(a, b *episode) int { return -byOpened(*a, *b) })
+	for _, e := range list {
 		note.Episodes = append(note.Episodes, *e)
 	}
 	p.mu.Unlock()
 	if len(note.Done)+len(note.Episodes) == 0 {
 		return
 	}
-	slices.SortFunc(note.Episodes, func(a, b episode) int { return -byOpened(a, b) })
-	if err := p.engine.Note(context.WithoutCancel(ctx), noteProgress, note); err != nil {
-		p.log.Error("progress of runbooks is not durable", "err", err)
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.done = p.done[len(note.Done):]
-	for _, e := range list {
-		delete(p.changed, e)
+	for _, part := range note.split() {
+		if err := p.engine.Note(context.WithoutCancel(ctx), noteProgress, part); err != nil {
+			p.log.Error("progress of runbooks is not durable", "err", err)
+			return
+		}
+		p.mu.Lock()
+		p.done = p.done[len(part.Done):]
+		for _, e := range list[:len(part.Episodes)] {
+			delete(p.changed, e)
+		}
+		p.mu.Unlock()
+		list = list[len(part.Episodes):]
 	}
 }
 

@@ -223,26 +223,27 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, to route) {
 	}
 }
 
-// authenticate finds the principal of the request's token.
+// authenticate finds the principal of the request's token. Only tokens that are
+// not known count against an address: behind a proxy it is everybody's, and one
+// bad client must not keep the others from the kill switch.
 func (s *Server) authenticate(x *exchange) error {
-	address := x.RemoteAddr
-	if host, _, err := net.SplitHostPort(address); err == nil {
-		address = host
-	}
-	if wait := s.failures.wait(address); wait > 0 {
-		return &refusal{reason: tooManyFailures, detail: "too many failed authentications from your address", retry: wait}
-	}
 	token, ok := bearer(x.Request)
 	if !ok {
 		return refuse(noToken, "send Authorization: Bearer with a token of admin.principals")
 	}
 	principal, ok := s.settings.Load().keys.find(token)
-	if !ok {
-		s.failures.failed(address)
-		return refuse(wrongToken, "no principal has this token")
+	if ok {
+		x.principal = principal
+		return nil
 	}
-	x.principal = principal
-	return nil
+	address := x.RemoteAddr
+	if host, _, err := net.SplitHostPort(address); err == nil {
+		address = host
+	}
+	if wait := s.failures.failed(address); wait > 0 {
+		return &refusal{reason: tooManyFailures, detail: "too many failed authentications from your address, and no principal has this token", retry: wait}
+	}
+	return refuse(wrongToken, "no principal has this token")
 }
 
 // bearer returns the token of the request. Two headers are none.
@@ -266,9 +267,14 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, principal *Princip
 	if principal != nil {
 		name = principal.Name
 	}
-	level := slog.LevelInfo
-	if problem.reason == internalError || problem.reason == notActing {
+	var level slog.Level
+	switch problem.reason {
+	case internalError, notActing:
 		level = slog.LevelError
+	case tooManyFailures:
+		level = slog.LevelDebug // those before it were told, and it may be a flood
+	default:
+		level = slog.LevelInfo
 	}
 	s.log.Log(r.Context(), level, "admin request refused", "principal", name, "remote", r.RemoteAddr, "method", r.Method,
 		"path", shorten(r.URL.Path), "reason", string(problem.reason), "detail", problem.detail)

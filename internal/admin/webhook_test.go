@@ -3,6 +3,8 @@ package admin_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -280,6 +282,73 @@ func TestCapsOfARunbook(t *testing.T) {
 		}
 		if got := h.counter("alikafka_runbook_runs_total", "outcome", "capped"); got == 0 {
 			t.Error("nothing counted as capped")
+		}
+	})
+}
+
+// TestMoreThanARecordHolds: two alerts whose labels grow six-fold when they are
+// written, and which concern two runbooks each.
+func TestMoreThanARecordHolds(t *testing.T) {
+	t.Parallel()
+	runbook := `
+  - name: %s
+    match: ['severity="critical"']
+    action: ModifyTopicRemark
+    params:
+      InstanceId: {label: instance_id, type: instance}
+      Topic: {label: topic, type: topic}
+      Remark: {value: in-trouble}
+    wait_for: 0s
+`
+	inHouse(t, fmt.Sprintf(runbook, "one")+fmt.Sprintf(runbook, "two"), func(h *house) {
+		t := h.t
+		long := strings.Repeat("<", 400<<10)
+		body := message(t, 0, firing("severity", "critical", "instance_id", mine, "topic", "orders", "text", long),
+			firing("severity", "critical", "instance_id", mine, "topic", "closed", "text", long))
+		body = strings.ReplaceAll(body, `\u003c`, "<") // as other senders write it
+		if a := h.do(request{path: "/api/v1/webhook/alertmanager", as: "am", body: body}); a.status != http.StatusAccepted {
+			t.Fatal(a.status)
+		}
+		restored := func() {
+			t.Helper()
+			h.stop()
+			h.open() // knows what is in the journal and does nothing
+			e := h.episodes()
+			if len(e) != 4 || slices.ContainsFunc(e, func(e map[string]any) bool { return e["outcome"] != "shadow_allowed" }) {
+				t.Errorf("%d episodes", len(e))
+			}
+		}
+		time.Sleep(time.Minute)
+		restored()
+		h.stop()
+		h.segment = 1 // every record but the first begins a segment, with all that is carried over
+		h.start()
+		h.deliver("am", firing("severity", "none", "instance_id", mine))
+		time.Sleep(time.Minute)
+		restored()
+		if strings.Contains(h.log.String(), "level=ERROR") {
+			t.Errorf("%.2000s", h.log)
+		}
+	})
+}
+
+func TestAnOutageIsToldOnce(t *testing.T) {
+	t.Parallel()
+	inHouse(t, scale, func(h *house) {
+		t := h.t
+		restore := h.cloud.SetFault(sim.Match{Action: "GetTopicList"}, sim.Fault{Kind: sim.Refuse, Code: "ONS_SYSTEM_ERROR"})
+		h.deliver("am", firing(bound("orders")...))
+		time.Sleep(10 * time.Minute)
+		if n := strings.Count(h.log.String(), "a runbook waits"); n != 1 {
+			t.Errorf("%d times in the log", n)
+		}
+		if n := strings.Count(h.journal(), "runbook_progress"); n != 1 { // of the alert
+			t.Errorf("%d notes in the journal", n)
+		}
+		restore()
+		time.Sleep(10 * time.Minute)
+		if got := h.effects("ModifyPartitionNum"); len(got) != 1 {
+			t.Errorf("effects: %+v", got)
 		}
 	})
 }

@@ -11,7 +11,6 @@ func describeSaslUsers(c *Call, w *reply) *refusal {
 	}
 	w.list("SaslUserList", "SaslUserVO", len(in.SaslUsers), func(i int) {
 		u := in.SaslUsers[i]
-		orElse(&u.Type, "plain")
 		w.text("Username", u.Username)
 		w.text("Password", u.Password)
 		w.text("Type", u.Type)
@@ -41,9 +40,6 @@ func describeACLs(c *Call, w *reply) *refusal {
 	}
 	var found []ACL
 	for _, a := range in.ACLs {
-		orElse(&a.Pattern, "LITERAL")
-		orElse(&a.Host, "*")
-		orElse(&a.Permission, "ALLOW")
 		if a.Username == c.Param("Username") && plainKind(a.ResourceType) == kind && a.ResourceName == name &&
 			(pattern == "" || strings.EqualFold(pattern, a.Pattern)) {
 			found = append(found, a)

@@ -18,7 +18,6 @@ func (a *args) saslUser(in *instance) (u SaslUser, at int) {
 		u.Mechanism = a.choice("Mechanism", "SCRAM-SHA-512", "SCRAM-SHA-256")
 	}
 	return u, slices.IndexFunc(in.SaslUsers, func(have SaslUser) bool {
-		orElse(&have.Type, "plain")
 		return have.Username == u.Username && have.Type == u.Type && (u.Mechanism == "" || have.Mechanism == u.Mechanism)
 	})
 }
@@ -158,9 +157,6 @@ func containsACL(list []ACL, entry ACL) bool {
 }
 
 func plainACL(a ACL) ACL {
-	orElse(&a.Pattern, "LITERAL")
-	orElse(&a.Host, "*")
-	orElse(&a.Permission, "ALLOW")
 	a.ResourceType, a.Operation = plainKind(a.ResourceType), plainKind(a.Operation)
 	return a
 }
@@ -180,7 +176,6 @@ func describeACLResourceName(c *Call, w *reply) *refusal {
 	}
 	var names []string
 	for _, entry := range in.ACLs {
-		orElse(&entry.Pattern, "LITERAL")
 		if plainKind(entry.ResourceType) == plainKind(kind) && entry.Pattern == pattern {
 			names = append(names, entry.ResourceName)
 		}

@@ -13,13 +13,16 @@ type Match struct {
 	Params   map[string]string `json:"params,omitempty"` // parameters that must have these values
 }
 
-func (m Match) matches(c *Call) bool {
-	if m.Account != "" && m.Account != c.Account || m.Action != "" && m.Action != c.Action ||
-		m.RegionID != "" && m.RegionID != c.RegionID {
-		return false
-	}
+// names reports whether m selects such calls, whatever their parameters.
+func (m Match) names(account, action, region string) bool {
+	return (m.Account == "" || m.Account == account) && (m.Action == "" || m.Action == action) &&
+		(m.RegionID == "" || m.RegionID == region)
+}
+
+// holds reports whether parameters have the values that m asks for.
+func (m Match) holds(param func(name string) string) bool {
 	for name, value := range m.Params {
-		if c.Param(name) != value {
+		if param(name) != value {
 			return false
 		}
 	}
@@ -102,8 +105,7 @@ func (c *Cloud) Calls(m Match) Count {
 	defer c.books.mu.Unlock()
 	var sum Count
 	for k, n := range c.books.counts {
-		if (m.Account == "" || m.Account == k.account) && (m.Action == "" || m.Action == k.action) &&
-			(m.RegionID == "" || m.RegionID == k.region) {
+		if m.names(k.account, k.action, k.region) {
 			sum.Calls += n.Calls
 			sum.Throttled += n.Throttled
 			sum.Refused += n.Refused

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -34,7 +33,6 @@ func (c *Call) Param(name string) string { return c.request.params.get(name) }
 
 // product is a service behind the gateway.
 type product struct {
-	name       string
 	version    string
 	json       bool // answers JSON unless Format says XML
 	operations map[string]*operation
@@ -273,19 +271,6 @@ func (c *Call) host() string {
 	return "alikafka.aliyuncs.com"
 }
 
-// number reads a decimal parameter; absent means otherwise.
-func (c *Call) number(name string, otherwise int) (int, *refusal) {
-	text := c.Param(name)
-	if text == "" {
-		return otherwise, nil
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > 1_000_000 {
-		return 0, refuse(http.StatusBadRequest, "InvalidParameter", "The parameter "+name+" is invalid.")
-	}
-	return n, nil
-}
-
 // account returns the state of the caller's account.
 func (c *Call) account() *account { return c.cred.account }
 
@@ -359,13 +344,21 @@ func badStatus() *refusal {
 	return refuse(http.StatusBadRequest, "BIZ_INSTANCE_STATUS_ERROR", "The status of the specified instance is invalid. "+again)
 }
 
-// page cuts a list of n into the page that the call asks for. The service
-// fails past the last page instead of answering an empty one; the first page
-// may be empty.
-func (c *Call) page(n, current, size int) (from, to int, no *refusal) {
-	from = (current - 1) * size
+// paged returns the page of a list that the call asks for, ten items unless it
+// says otherwise, and writes which one it is. The service fails past the last
+// page instead of answering an empty one; the first page may be empty.
+func paged[T any](c *Call, w *reply, list []T) ([]T, *refusal) {
+	a, n := c.args(), int64(len(list))
+	current, size := a.integer("CurrentPage", 1, 1_000_000, 1), a.integer("PageSize", 1, 1_000_000, 10)
+	from := (current - 1) * size
 	if from >= n && current > 1 {
-		return 0, 0, refuse(http.StatusBadRequest, "ONS_INVOKE_ERROR", "invoke json request error. "+again)
+		a.fail(refuse(http.StatusBadRequest, "ONS_INVOKE_ERROR", "invoke json request error. "+again))
 	}
-	return from, min(n, from+size), nil
+	if a.no != nil {
+		return nil, a.no
+	}
+	w.num("CurrentPage", current)
+	w.num("PageSize", size)
+	w.num("Total", n)
+	return list[from:min(n, from+size)], nil
 }

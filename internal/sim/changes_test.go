@@ -309,6 +309,52 @@ func TestOffsets(t *testing.T) {
 	})
 }
 
+// A group without members stands still, on new partitions too and whatever the
+// whitelist says, until it has some.
+func TestGroupsWithoutMembers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		cloud, c := unlimited(t, sim.Options{World: stocked()})
+		lag := func() int64 { return c.progress(main, "nightly").ConsumerProgress.TotalDiff }
+		near := func(name string, want int64) {
+			t.Helper()
+			if got := lag(); got < want*9/10 || got > want*11/10 {
+				t.Errorf("%s: %d behind, want about %d", name, got, want)
+			}
+		}
+		whitelist := func(kind string) {
+			t.Helper()
+			c.mustCall("UpdateAllowedIp", "InstanceId", main, "UpdateType", kind, "PortRange", "9092/9092", "AllowedListType", "vpc", "AllowedListIp", "192.168.0.0/16")
+		}
+		reset := func(to string) {
+			t.Helper()
+			c.mustCall("UpdateConsumerOffset", "InstanceId", main, "ConsumerId", "nightly", "Topic", "orders", "Time", to)
+		}
+		time.Sleep(time.Hour)
+		near("from the start", 72_000)
+		c.mustCall("ModifyPartitionNum", "InstanceId", main, "Topic", "orders", "AddPartitionNum", "6")
+		time.Sleep(time.Hour)
+		near("on new partitions", 144_000)
+
+		// Nothing is produced while the whitelist is without them.
+		whitelist("delete")
+		reset("-1")
+		whitelist("add")
+		time.Sleep(time.Hour)
+		near("moved to the latest while it was cut off", 72_000)
+		reset("-1")
+		whitelist("delete")
+		if err := cloud.SetMembers(sim.Ref{Account: "own", Instance: main, Group: "nightly"}, 2); err != nil {
+			t.Fatal(err)
+		}
+		whitelist("add")
+		time.Sleep(10 * time.Minute)
+		if got := lag(); got > 200 {
+			t.Errorf("members that came while it was cut off: %d behind", got)
+		}
+	})
+}
+
 // A scene that sends members away lets them come back to where the group was
 // moved meanwhile.
 func TestOffsetsInAScene(t *testing.T) {

@@ -134,14 +134,10 @@ func (c *Cloud) addKeys(keys map[string]string) error {
 
 // SetKey adds or replaces an access key of an account at run time.
 func (c *Cloud) SetKey(accountName string, k Key) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	a := c.account(accountName)
-	if a == nil {
-		return fmt.Errorf("sim: no such account: %q", accountName)
-	}
-	c.keys[k.ID] = &credential{Key: k, account: a}
-	return nil
+	return c.editAccount(accountName, func(a *account, _ time.Duration) error {
+		c.keys[k.ID] = &credential{Key: k, account: a}
+		return nil
+	})
 }
 
 // RemoveKey makes an access key unknown.
@@ -238,7 +234,7 @@ func (c *Cloud) gateway(ctx context.Context, rq *request, no *refusal, id string
 	if no == nil {
 		no = call.authenticate()
 	}
-	var f *Fault
+	f := &Fault{}
 	if no == nil {
 		f = c.fault(call)
 		if err := sleep(ctx, f.latency(call)); err != nil {
@@ -247,20 +243,20 @@ func (c *Cloud) gateway(ctx context.Context, rq *request, no *refusal, id string
 		call.At, call.since = c.now()
 		if no = f.instead(); no != nil {
 			if used := call.arrive(f, no.code); used != nil {
-				f, no = nil, used
+				f, no = &Fault{}, used
 			}
 		}
-		w.xml = w.xml != (f != nil && f.Kind == Garble)
+		w.xml = w.xml != (f.Kind == Garble)
 	}
 	if no == nil {
-		call.after = f.applyAfter()
+		call.after = f.ApplyAfter
 		no = call.execute(w)
 	}
 	if no != nil {
 		w.refuse(no, id, call.host())
 	}
 	c.books.add(call, no, c.opts.Log)
-	if err := sleep(ctx, f.answerAfter()); err != nil {
+	if err := sleep(ctx, f.AnswerAfter); err != nil {
 		return nil, err
 	}
 	return f.distort(ctx, call, w.answer(no, id))

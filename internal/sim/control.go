@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -61,10 +60,7 @@ func stranger(r *http.Request) string {
 	if err != nil || !from.Addr().Unmap().IsLoopback() {
 		return "the control endpoint serves this machine only"
 	}
-	host := r.Host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
+	host := hostname(r)
 	if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
 		return "the Host of the request is not a loopback address"
 	}

@@ -147,6 +147,7 @@ func TestControlEdits(t *testing.T) {
 		if got := c.one(main).ServiceStatus; got != 8 {
 			t.Errorf("status %d", got)
 		}
+		edit("status", in+`"status":-3}`, http.StatusBadRequest)
 		edit("balance", `{"account":"own","balance":1}`, http.StatusNoContent)
 		c.mustRefuse("InsufficientBalance", "CreatePostPayOrder", goodWrite(t, "CreatePostPayOrder")...)
 		edit("remove", in+`"topic":"made"}`, http.StatusNotFound)

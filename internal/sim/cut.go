@@ -98,7 +98,7 @@ func (g *group) cutOff(why cut, now time.Duration) {
 	if g.out == 0 {
 		for _, s := range g.subscriptions {
 			for p := range s.topic.Partitions {
-				b := &bend{since: now, from: now, place: g.position(s, p, now)}
+				b := g.halt(s, p, now)
 				if old := s.bends[p]; old != nil && old.speed == 0 && !old.ahead {
 					b.kept = old
 				}
@@ -123,6 +123,7 @@ func (g *group) letIn(why cut, now time.Duration) {
 			switch {
 			case b.kept != nil:
 				s.bends[p] = b.kept
+			case b.waits: // for members, see wake
 			case b.speed == 0 && !b.ahead:
 				s.bends[p] = &bend{since: now, from: now, place: b.place, speed: catchUp}
 			}
@@ -130,6 +131,7 @@ func (g *group) letIn(why cut, now time.Duration) {
 	}
 	g.rebalanced(now, "member joined the group")
 	g.repace(now)
+	g.wake(now)
 }
 
 // whitelisted cuts off or lets in the clients of a port range after its

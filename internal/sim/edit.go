@@ -14,38 +14,41 @@ type Ref struct{ Account, Instance, Topic, Group string }
 // ErrNotFound is the error of a [Ref] that leads nowhere.
 var ErrNotFound = errors.New("sim: not found")
 
-// edit calls f on the instance of ref, alone with the state.
-func (c *Cloud) edit(ref Ref, f func(a *account, in *instance) error) error {
-	c.lock()
+// editAccount calls f on an account, alone with the state as it is now.
+func (c *Cloud) editAccount(name string, f func(a *account, now time.Duration) error) error {
+	now := c.lock()
 	defer c.mu.Unlock()
-	a := c.account(ref.Account)
+	a := c.account(name)
 	if a == nil {
-		return fmt.Errorf("%w: account %s", ErrNotFound, ref.Account)
+		return fmt.Errorf("%w: account %s", ErrNotFound, name)
 	}
-	i := slices.IndexFunc(a.instances, func(in *instance) bool { return in.ID == ref.Instance })
-	if i < 0 {
-		return fmt.Errorf("%w: instance %s", ErrNotFound, ref.Instance)
-	}
-	return f(a, a.instances[i])
+	return f(a, now)
+}
+
+// edit is editAccount for the instance of ref.
+func (c *Cloud) edit(ref Ref, f func(in *instance, now time.Duration) error) error {
+	return c.editAccount(ref.Account, func(a *account, now time.Duration) error {
+		in := a.instance(ref.Instance)
+		if in == nil {
+			return fmt.Errorf("%w: instance %s", ErrNotFound, ref.Instance)
+		}
+		return f(in, now)
+	})
 }
 
 // AddInstance makes an instance at run time.
 func (c *Cloud) AddInstance(accountName string, w Instance) error {
-	now := c.lock()
-	defer c.mu.Unlock()
-	a := c.account(accountName)
-	if a == nil {
-		return fmt.Errorf("%w: account %s", ErrNotFound, accountName)
-	}
-	return c.addInstance(a, w, now)
+	return c.editAccount(accountName, func(a *account, now time.Duration) error { return c.addInstance(a, w, now) })
 }
 
-// SetStatus gives an instance another ServiceStatus, see [Instance], and ends
-// what was being done to it. Clients lose a stopped instance, and have one that
+// SetStatus gives an instance another ServiceStatus, or [Undeployed] or
+// [Stopped], and ends what was being done to it. Clients lose a stopped instance, and have one that
 // is in service.
 func (c *Cloud) SetStatus(ref Ref, status int64) error {
-	return c.edit(ref, func(_ *account, in *instance) error {
-		_, now := c.now()
+	if status < Stopped {
+		return fmt.Errorf("sim: no such status of an instance: %d", status)
+	}
+	return c.edit(ref, func(in *instance, now time.Duration) error {
 		in.task++
 		in.busy, in.view, in.Status = "", derived, max(0, status)
 		switch status {
@@ -61,44 +64,34 @@ func (c *Cloud) SetStatus(ref Ref, status int64) error {
 
 // SetBalance changes how much money an account has, see [Account].
 func (c *Cloud) SetBalance(accountName string, balance float64) error {
-	c.lock()
-	defer c.mu.Unlock()
-	a := c.account(accountName)
-	if a == nil {
-		return fmt.Errorf("%w: account %s", ErrNotFound, accountName)
-	}
-	a.Balance = balance
-	return nil
+	return c.editAccount(accountName, func(a *account, _ time.Duration) error {
+		a.Balance = balance
+		return nil
+	})
 }
 
 // AddTopic makes a topic at run time; an Age of zero means now.
 func (c *Cloud) AddTopic(ref Ref, w Topic) error {
-	return c.edit(ref, func(_ *account, in *instance) error {
-		_, now := c.now()
-		return c.addTopic(in, w, now)
-	})
+	return c.edit(ref, func(in *instance, now time.Duration) error { return c.addTopic(in, w, now) })
 }
 
 // AddGroup makes a consumer group at run time. An Age of zero means now,
 // which does not matter to its offsets.
 func (c *Cloud) AddGroup(ref Ref, w Group) error {
-	return c.edit(ref, func(_ *account, in *instance) error {
-		_, now := c.now()
-		return c.addGroup(in, w, now)
-	})
+	return c.edit(ref, func(in *instance, now time.Duration) error { return c.addGroup(in, w, now) })
 }
 
 // Remove deletes what ref names: a topic with all that groups committed of it,
 // a group, or with neither of them named the instance.
 func (c *Cloud) Remove(ref Ref) error {
-	return c.edit(ref, func(a *account, in *instance) error {
+	return c.edit(ref, func(in *instance, _ time.Duration) error {
 		switch t, g := in.byTopic[ref.Topic], in.byGroup[ref.Group]; {
 		case ref.Topic != "" && t != nil:
 			in.removeTopic(t)
 		case ref.Topic == "" && g != nil:
 			in.removeGroup(g)
 		case ref.Topic == "" && ref.Group == "":
-			c.removeInstance(a, in)
+			c.removeInstance(in)
 		default:
 			return fmt.Errorf("%w: %+v", ErrNotFound, ref)
 		}
@@ -106,7 +99,8 @@ func (c *Cloud) Remove(ref Ref) error {
 	})
 }
 
-func (c *Cloud) removeInstance(a *account, in *instance) {
+func (c *Cloud) removeInstance(in *instance) {
+	a := c.owners[in.ID]
 	delete(c.owners, in.ID)
 	a.instances = without(a.instances, in)
 }
@@ -132,12 +126,11 @@ func without[T comparable](list []T, item T) []T {
 
 // AddPartitions gives a topic n more partitions. Producers use them at once.
 func (c *Cloud) AddPartitions(ref Ref, n int) error {
-	return c.edit(ref, func(_ *account, in *instance) error {
+	return c.edit(ref, func(in *instance, now time.Duration) error {
 		t := in.byTopic[ref.Topic]
 		if t == nil || n < 1 {
 			return fmt.Errorf("%w: topic %s, %d partitions", ErrNotFound, ref.Topic, n)
 		}
-		_, now := c.now()
 		c.grow(in, t, n, now)
 		return nil
 	})
@@ -155,7 +148,11 @@ func (c *Cloud) grow(in *instance, t *topic, n int, now time.Duration) {
 	next.weight = c.weights(in.ID, t)
 	t.eras = append(t.eras, next)
 	for _, g := range in.groups {
-		if slices.ContainsFunc(g.subscriptions, func(s *subscription) bool { return s.topic == t }) && len(g.online(now)) > 0 {
+		switch s := g.subscription(t); {
+		case s == nil:
+		case g.Offline || g.out != 0:
+			g.await(s, t.Partitions-n, now)
+		case len(g.online(now)) > 0:
 			g.rebalanced(now, "topic has more partitions")
 			g.repace(now)
 		}
@@ -166,7 +163,7 @@ func (c *Cloud) grow(in *instance, t *topic, n int, now time.Duration) {
 // away. What is consumed changes only where members have a rate, see
 // [Cloud.Pause].
 func (c *Cloud) SetMembers(ref Ref, n int) error {
-	return c.edit(ref, func(_ *account, in *instance) error {
+	return c.edit(ref, func(in *instance, now time.Duration) error {
 		g := in.byGroup[ref.Group]
 		if g == nil || n < 0 {
 			return fmt.Errorf("%w: consumer group %s, %d members", ErrNotFound, ref.Group, n)
@@ -176,19 +173,18 @@ func (c *Cloud) SetMembers(ref Ref, n int) error {
 			reason = "member left the group"
 		}
 		g.Offline, g.clients = n == 0, g.members(in.ID, n)
-		_, now := c.now()
 		g.rebalanced(now, reason)
 		g.repace(now)
-		if n > 0 {
-			g.wake(now)
-		}
+		g.wake(now)
 		return nil
 	})
 }
 
-// wake lets a group go on from the offsets that it was given while it had no
-// members.
+// wake lets a group that has members go on from where it waited for them.
 func (g *group) wake(now time.Duration) {
+	if g.Offline || g.out != 0 {
+		return
+	}
 	for _, s := range g.subscriptions {
 		for p, b := range s.bends {
 			if b.waits {
@@ -222,12 +218,11 @@ func (c *Cloud) Seek(ref Ref, ago time.Duration, speed float64) error {
 // bend changes the course of every partition that ref names. to gets the
 // partition's position and the time, and returns its new position and speed.
 func (c *Cloud) bend(ref Ref, to func(at, now time.Duration) (time.Duration, float64)) error {
-	return c.edit(ref, func(_ *account, in *instance) error {
+	return c.edit(ref, func(in *instance, now time.Duration) error {
 		g := in.byGroup[ref.Group]
 		if g == nil {
 			return fmt.Errorf("%w: consumer group %s", ErrNotFound, ref.Group)
 		}
-		_, now := c.now()
 		found := false
 		for _, s := range g.subscriptions {
 			if ref.Topic != "" && ref.Topic != s.Topic {

@@ -70,24 +70,10 @@ func (c *Cloud) Effects(m Match) []Effect {
 	defer c.mu.Unlock()
 	var found []Effect
 	for _, e := range c.effects.list {
-		if m.covers(e) {
+		if m.names(e.Account, e.Action, e.RegionID) && m.holds(func(name string) string { return e.Params[name] }) {
 			e.Params = maps.Clone(e.Params)
 			found = append(found, e)
 		}
 	}
 	return found
-}
-
-// covers is matches for an effect.
-func (m Match) covers(e Effect) bool {
-	if m.Account != "" && m.Account != e.Account || m.Action != "" && m.Action != e.Action ||
-		m.RegionID != "" && m.RegionID != e.RegionID {
-		return false
-	}
-	for name, value := range m.Params {
-		if e.Params[name] != value {
-			return false
-		}
-	}
-	return true
 }

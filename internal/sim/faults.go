@@ -113,27 +113,24 @@ func (fs *faults) remove(id int) bool {
 	return len(fs.rules) < before
 }
 
-// fault returns what shall go wrong with a call, if anything.
+// fault returns what shall go wrong with a call; the zero Fault is nothing.
 func (c *Cloud) fault(call *Call) *Fault {
-	if c.opts.Faults != nil {
-		if f := c.opts.Faults(call); f != nil {
+	for _, find := range []func(*Call) *Fault{c.opts.Faults, c.ruled, c.story} {
+		if find == nil {
+			continue
+		}
+		if f := find(call); f != nil {
 			return f
 		}
 	}
-	if f := c.ruled(call); f != nil {
-		return f
-	}
-	if c.story != nil {
-		return c.story(call)
-	}
-	return nil
+	return &Fault{}
 }
 
 func (c *Cloud) ruled(call *Call) *Fault {
 	c.faults.mu.Lock()
 	defer c.faults.mu.Unlock()
 	for _, r := range slices.Backward(c.faults.rules) {
-		if !r.match.matches(call) || r.fault.Times > 0 && r.left == 0 {
+		if !r.match.names(call.Account, call.Action, call.RegionID) || !r.match.holds(call.Param) || r.fault.Times > 0 && r.left == 0 {
 			continue
 		}
 		if r.fault.Rate > 0 && call.roll("rate") >= r.fault.Rate {
@@ -162,30 +159,13 @@ func throttles(code string) bool {
 }
 
 func (f *Fault) latency(call *Call) time.Duration {
-	if f == nil {
-		return 0
-	}
 	return f.Latency + time.Duration(float64(f.Jitter)*call.roll("jitter"))
-}
-
-func (f *Fault) answerAfter() time.Duration {
-	if f == nil {
-		return 0
-	}
-	return f.AnswerAfter
-}
-
-func (f *Fault) applyAfter() time.Duration {
-	if f == nil {
-		return 0
-	}
-	return f.ApplyAfter
 }
 
 // instead returns the refusal of a call that a fault keeps from being
 // executed. What it says is not always sent, see distort.
 func (f *Fault) instead() *refusal {
-	if f == nil || f.Executed || f.ApplyAfter > 0 {
+	if f.Executed || f.ApplyAfter > 0 {
 		return nil
 	}
 	switch f.Kind {
@@ -217,9 +197,6 @@ func (f *Fault) refusal() *refusal {
 
 // distort does to an answer what the fault says.
 func (f *Fault) distort(ctx context.Context, c *Call, a *answer) (*answer, error) {
-	if f == nil {
-		return a, nil
-	}
 	switch f.Kind {
 	case Refuse:
 		return f.document(c, a), nil

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"net/http"
 	"strings"
 	"time"
 )
@@ -21,22 +22,9 @@ func getConsumerList(c *Call, w *reply) *refusal {
 	}
 	current := c.cloud.opts.Edition == EditionCurrent
 	if current && (c.Param("CurrentPage") != "" || c.Param("PageSize") != "") {
-		number, no := c.number("CurrentPage", 1)
-		if no != nil {
+		if groups, no = paged(c, w, groups); no != nil {
 			return no
 		}
-		size, no := c.number("PageSize", 10)
-		if no != nil {
-			return no
-		}
-		from, to, no := c.page(len(groups), number, size)
-		if no != nil {
-			return no
-		}
-		w.num("CurrentPage", int64(number))
-		w.num("PageSize", int64(size))
-		w.num("Total", int64(len(groups)))
-		groups = groups[from:to]
 	}
 	w.list("ConsumerList", "ConsumerVO", len(groups), func(i int) {
 		g := groups[i]
@@ -58,13 +46,9 @@ func getConsumerList(c *Call, w *reply) *refusal {
 // the produce time of the last consumed message, 0 when none was, and -1
 // everywhere with HideLastTimestamp=true.
 func getConsumerProgress(c *Call, w *reply) *refusal {
-	in, no := c.running()
+	g, no := c.runningGroup()
 	if no != nil {
 		return no
-	}
-	g := in.byGroup[c.Param("ConsumerId")]
-	if g == nil {
-		return noGroup()
 	}
 	p := &progress{Call: c, group: g, current: c.cloud.opts.Edition == EditionCurrent}
 	p.hide = p.current && strings.EqualFold(c.Param("HideLastTimestamp"), "true")
@@ -79,6 +63,23 @@ func getConsumerProgress(c *Call, w *reply) *refusal {
 		}
 	})
 	return nil
+}
+
+// runningGroup returns the consumer group that a call reads.
+func (c *Call) runningGroup() (*group, *refusal) {
+	in, no := c.running()
+	if no != nil {
+		return nil, no
+	}
+	g := in.byGroup[c.Param("ConsumerId")]
+	if g == nil {
+		return nil, noGroup()
+	}
+	return g, nil
+}
+
+func noGroup() *refusal {
+	return refuse(http.StatusBadRequest, "BIZ_SUBSCRIPTION_NOT_FOUND", "The specified consumer group does not exist. "+again)
 }
 
 // progress is one answer of GetConsumerProgress in the making.

@@ -32,27 +32,27 @@ func createConsumerGroup(c *Call, _ *reply) *refusal {
 	return nil
 }
 
-// group returns the consumer group that the call names, which must have no
-// members.
-func (c *Call) idleGroup(in *instance) (*group, *refusal) {
+// idleGroup returns the instance and the consumer group that a call changes,
+// which must have no members.
+func (c *Call) idleGroup() (*instance, *group, *refusal) {
+	in, no := c.serving()
+	if no != nil {
+		return nil, nil, no
+	}
 	g := in.byGroup[c.Param("ConsumerId")]
 	switch {
 	case g == nil:
-		return nil, noGroup()
+		return nil, nil, noGroup()
 	case len(g.online(c.since)) > 0:
-		return nil, refuse(http.StatusBadRequest, "BIZ_CONSUMER_GROUP_ACTIVE_ERROR", "The consumer group is active. "+again)
+		return nil, nil, refuse(http.StatusBadRequest, "BIZ_CONSUMER_GROUP_ACTIVE_ERROR", "The consumer group is active. "+again)
 	}
-	return g, nil
+	return in, g, nil
 }
 
 // deleteConsumerGroup imitates DeleteConsumerGroup; the offsets go with the
 // group.
 func deleteConsumerGroup(c *Call, _ *reply) *refusal {
-	in, no := c.serving()
-	if no != nil {
-		return no
-	}
-	g, no := c.idleGroup(in)
+	in, g, no := c.idleGroup()
 	if no != nil {
 		return no
 	}
@@ -64,11 +64,7 @@ func deleteConsumerGroup(c *Call, _ *reply) *refusal {
 // goes to the latest or earliest offsets, to a time, or to given offsets of
 // one topic. An empty Topic means all that it reads.
 func updateConsumerOffset(c *Call, _ *reply) *refusal {
-	in, no := c.serving()
-	if no != nil {
-		return no
-	}
-	g, no := c.idleGroup(in)
+	in, g, no := c.idleGroup()
 	if no != nil {
 		return no
 	}
@@ -178,7 +174,7 @@ func (g *group) subscription(t *topic) *subscription {
 
 // subscribe gives a group offsets of a topic that it has not read.
 func (g *group) subscribe(t *topic) *subscription {
-	s := &subscription{Subscription: Subscription{Topic: t.Name, Delay: 200 * time.Millisecond}, topic: t, bends: make(map[int]*bend)}
+	s := newSubscription(Subscription{Topic: t.Name}, t)
 	g.subscriptions = append(slices.Clip(g.subscriptions), s)
 	return s
 }

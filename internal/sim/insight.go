@@ -10,13 +10,9 @@ import (
 // getTopicSubscribeStatus imitates GetTopicSubscribeStatus: the groups that
 // read a topic.
 func getTopicSubscribeStatus(c *Call, w *reply) *refusal {
-	in, no := c.running()
+	in, t, no := c.runningTopic()
 	if no != nil {
 		return no
-	}
-	t := in.byTopic[c.Param("Topic")]
-	if t == nil {
-		return noTopic()
 	}
 	var readers []string
 	for _, g := range in.groups {
@@ -34,13 +30,9 @@ func getTopicSubscribeStatus(c *Call, w *reply) *refusal {
 // listRebalanceInfo imitates ListRebalanceInfo: the rebalances of a group,
 // latest first.
 func listRebalanceInfo(c *Call, w *reply) *refusal {
-	in, no := c.running()
+	g, no := c.runningGroup()
 	if no != nil {
 		return no
-	}
-	g := in.byGroup[c.Param("ConsumerId")]
-	if g == nil {
-		return noGroup()
 	}
 	const most = 20
 	w.object("Data", func() { c.writeRebalances(w, "", g, most) })
@@ -121,7 +113,6 @@ func (c *Call) clientsOf(in *instance, kind string) []seenClients {
 type risk struct {
 	name, grade, tips, value string
 	level                    int64
-	healthy                  bool
 }
 
 // risks are what the state of an instance gives cause for.
@@ -175,7 +166,7 @@ func getRiskList(c *Call, w *reply) *refusal {
 			w.text("Type", r.name)
 			w.text("GradeType", r.grade)
 			w.num("LevelType", r.level)
-			w.flag("Health", r.healthy)
+			w.flag("Health", false)
 			w.num("Status", 0)
 			w.text("Value", r.value)
 			w.text("ReportTips", r.tips)
@@ -194,13 +185,9 @@ func getRiskList(c *Call, w *reply) *refusal {
 // queryMessage imitates QueryMessage: up to ten messages of a partition from
 // an offset on, or of all partitions from a time on.
 func queryMessage(c *Call, w *reply) *refusal {
-	in, no := c.running()
+	_, t, no := c.runningTopic()
 	if no != nil {
 		return no
-	}
-	t := in.byTopic[c.Param("Topic")]
-	if t == nil {
-		return noTopic()
 	}
 	a := c.args()
 	var found []message

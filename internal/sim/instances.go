@@ -11,7 +11,7 @@ import (
 // once, filtered by id, order, tag, resource group and series. There are no
 // pages.
 func getInstanceList(c *Call, w *reply) *refusal {
-	ids := c.request.params.list("InstanceId")
+	ids, tags := c.request.params.list("InstanceId"), c.tags()
 	var found []*instance
 	for _, in := range c.instances() {
 		switch {
@@ -20,7 +20,7 @@ func getInstanceList(c *Call, w *reply) *refusal {
 			!c.matches("OrderId", in.OrderID),
 			!c.matches("ResourceGroupId", in.ResourceGroupID),
 			!c.matches("Series", in.Series),
-			!tagged(in.Tags, c.tags()):
+			!tagged(in.Tags, tags):
 		default:
 			found = append(found, in)
 		}

@@ -25,19 +25,14 @@ func (c *Cloud) find(accountName, instanceID, groupName, topicName string) (*gro
 	if a == nil {
 		return nil, nil
 	}
-	for _, in := range a.instances {
-		if in.ID != instanceID {
-			continue
-		}
-		g := in.byGroup[groupName]
-		if g == nil {
-			return nil, nil
-		}
-		for _, s := range g.subscriptions {
-			if s.Topic == topicName {
-				return g, s
-			}
-		}
+	in := a.instance(instanceID)
+	if in == nil {
+		return nil, nil
 	}
-	return nil, nil
+	g, t := in.byGroup[groupName], in.byTopic[topicName]
+	if g == nil || t == nil {
+		return nil, nil
+	}
+	s := g.subscription(t)
+	return g, s
 }

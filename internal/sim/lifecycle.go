@@ -175,7 +175,7 @@ func deleteInstance(c *Call, _ *reply) *refusal {
 	if service, _ := in.status(c.since); service != expired && service != released || in.view == viewStopped || in.view == viewStopping {
 		return refuse(http.StatusBadRequest, "InstanceStatus.NotReleased", "The instance is not released. "+again)
 	}
-	c.apply(func() { c.cloud.removeInstance(c.account(), in) })
+	c.apply(func() { c.cloud.removeInstance(in) })
 	return nil
 }
 

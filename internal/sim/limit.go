@@ -118,6 +118,8 @@ type counter struct {
 // burst returns how many calls fit in which window: 3 a second, but for a
 // limit of 0.5 one call in two seconds.
 func burst(qps float64) (calls int, window time.Duration) {
+	const century = 100 * 365 * day
+	qps = min(max(qps, 1/century.Seconds()), 1e9) // beyond a call in a century and one a nanosecond no window is left
 	calls = max(1, int(math.Floor(qps)))
 	return calls, time.Duration(float64(calls) / qps * float64(time.Second))
 }

@@ -39,6 +39,8 @@ func TestWindows(t *testing.T) {
 			[]time.Duration{0, 1999 * ms, 2000 * ms, 3999 * ms},
 			[]bool{true, false, true, false},
 		},
+		{"less than one in a century", sim.WindowSliding, 1e-30, []time.Duration{0, time.Hour}, []bool{true, false}},
+		{"more than can be counted", sim.WindowFixed, 1e30, []time.Duration{0, 0, 0, 0}, []bool{true, true, true, true}},
 		{"nothing", sim.WindowFixed, 0, []time.Duration{0, time.Hour}, []bool{false, false}},
 		{"no limit", sim.WindowFixed, -1, []time.Duration{0, 0, 0, 0, 0}, []bool{true, true, true, true, true}},
 	} {

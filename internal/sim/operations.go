@@ -10,7 +10,6 @@ import (
 // kafka is the product that the exporter exists for. Its operations are the
 // table of package api, row by row.
 var kafka = product{
-	name:    "alikafka",
 	version: api.Version,
 	operations: map[string]*operation{
 		"CreatePostPayOrder":          {do: createPostPayOrder, writes: true},
@@ -76,7 +75,6 @@ var kafka = product{
 // amqp is another product behind the same gateway, ApsaraMQ for RabbitMQ: it
 // shows that any RPC call can be made.
 var amqp = product{
-	name:       "amqp-open",
 	version:    "2019-12-12",
 	json:       true,
 	operations: map[string]*operation{"ListInstances": {do: listInstances, bare: true}},

@@ -20,7 +20,7 @@ const (
 func (in *Instance) ordinary() bool { return in.PaidType != serverless && in.PaidType != confluent }
 
 // prepaid reports whether an instance is paid in advance.
-func (in *instance) prepaid() bool { return in.PaidType == prePaid || in.PaidType == confluent }
+func (in *Instance) prepaid() bool { return in.PaidType == prePaid || in.PaidType == confluent }
 
 func badPaidType() *refusal {
 	return refuse(http.StatusBadRequest, "BIZ_INSTANCE_PAIDTYPE_NOT_SUPPORT",
@@ -39,8 +39,11 @@ func (c *Call) pay() *refusal {
 }
 
 // orderID returns the number of the order that the call places.
-func (c *Call) orderID() string {
-	return strconv.FormatUint(200_000_000_000_000+hash("order", c.ID)%800_000_000_000_000, 10)
+func (c *Call) orderID() string { return orderNumber("order", c.ID) }
+
+// orderNumber returns the number of an order that is known by some words.
+func orderNumber(words ...string) string {
+	return strconv.FormatUint(200_000_000_000_000+hash(words...)%800_000_000_000_000, 10)
 }
 
 // createPostPayOrder imitates CreatePostPayOrder: the instance that is bought
@@ -94,7 +97,7 @@ func (c *Call) ordered(paid int64) (Instance, *refusal) {
 		ResourceGroupID: c.Param("ResourceGroupId"),
 	}
 	in.PaidType = a.integer("PaidType", 0, confluent, paid)
-	if (in.PaidType == prePaid || in.PaidType == confluent) != (paid == prePaid) {
+	if in.prepaid() != (paid == prePaid) {
 		a.fail(invalid("PaidType"))
 	}
 	if !regionKnown(in.RegionID) {
@@ -124,10 +127,15 @@ func (c *Call) ordered(paid int64) (Instance, *refusal) {
 	return in, a.no
 }
 
+// specType returns the edition that is ordered, or otherwise when none is named.
+func (a *args) specType(otherwise string) string {
+	return a.choice("SpecType", otherwise, "normal", "professional", "professionalForHighRead", "serverless", "basic", "enterprise")
+}
+
 // size reads the size that is ordered.
 func (a *args) size(in *Instance) {
 	const most = 1_000_000
-	in.SpecType = a.choice("SpecType", "normal", "professional", "professionalForHighRead", "serverless", "basic", "enterprise")
+	in.SpecType = a.specType("normal")
 	in.DiskSize = a.integer("DiskSize", 1, most, 0)
 	in.TopicLimit = a.integer("TopicQuota", 1, most, 0)
 	in.EipMax = a.integer("EipMax", 0, most, 0)
@@ -288,9 +296,7 @@ func (c *Call) resized(in *instance, direction int64) (func(Instance) Instance, 
 	} else if direction == up && in.ordinary() {
 		a.fail(missing("IoMaxSpec"))
 	}
-	if c.Param("SpecType") != "" {
-		to.SpecType = a.choice("SpecType", "normal", "professional", "professionalForHighRead", "serverless", "basic", "enterprise")
-	}
+	to.SpecType = a.specType(in.SpecType)
 	if reserved := a.sizes("ServerlessConfig"); reserved != nil {
 		to.ReservedPublish, to.ReservedSubscribe = reserved["ReservedPublishCapacity"], reserved["ReservedSubscribeCapacity"]
 	}

@@ -119,24 +119,24 @@ func (c *Call) scalingRule() (ScalingRule, *refusal) {
 	return r, a.no
 }
 
-// rule returns where the rule is that the call names.
-func (c *Call) rule(in *instance) (int, *refusal) {
-	name := c.Param("RuleName")
-	at := slices.IndexFunc(in.Rules, func(r ScalingRule) bool { return r.Name == name })
-	if at < 0 {
-		return 0, refuse(http.StatusNotFound, "InvalidParameter.DataNotFound", "The scheduled scaling rule does not exist. "+again)
+// rule returns the instance and where in its list the rule is that a call
+// changes.
+func (c *Call) rule() (in *instance, at int, no *refusal) {
+	if in, no = c.elastic(); no != nil {
+		return nil, 0, no
 	}
-	return at, nil
+	name := c.Param("RuleName")
+	at = slices.IndexFunc(in.Rules, func(r ScalingRule) bool { return r.Name == name })
+	if at < 0 {
+		return nil, 0, refuse(http.StatusNotFound, "InvalidParameter.DataNotFound", "The scheduled scaling rule does not exist. "+again)
+	}
+	return in, at, nil
 }
 
 // modifyScheduledScalingRule imitates ModifyScheduledScalingRule, which turns
 // a rule on or off.
 func modifyScheduledScalingRule(c *Call, _ *reply) *refusal {
-	in, no := c.elastic()
-	if no != nil {
-		return no
-	}
-	at, no := c.rule(in)
+	in, at, no := c.rule()
 	if no != nil {
 		return no
 	}
@@ -155,11 +155,7 @@ func modifyScheduledScalingRule(c *Call, _ *reply) *refusal {
 // deleteScheduledScalingRule imitates DeleteScheduledScalingRule. A rule that
 // is on and not over stays.
 func deleteScheduledScalingRule(c *Call, _ *reply) *refusal {
-	in, no := c.elastic()
-	if no != nil {
-		return no
-	}
-	at, no := c.rule(in)
+	in, at, no := c.rule()
 	if no != nil {
 		return no
 	}

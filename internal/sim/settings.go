@@ -37,9 +37,7 @@ func updateInstanceConfig(c *Call, _ *reply) *refusal {
 	c.apply(func() {
 		in.Config, in.Retention = to.Config, to.Retention
 		for _, t := range in.topics {
-			if t.Config["retention.ms"] == "" && t.Config["retention.hours"] == "" {
-				t.retain(in.Retention, c.since)
-			}
+			t.retain(in.retentionOf(t.Topic), c.since)
 		}
 		d := c.cloud.opts.Delays
 		c.cloud.work(in, "config", c.since, func(time.Duration) { in.Status = inService },

@@ -10,8 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
 )
 
 // The state is the world at work: the structs of world.go with their defaults
@@ -113,6 +111,15 @@ func (c *Cloud) account(name string) *account {
 	return nil
 }
 
+// instance returns an instance of the account; nil when it has none of that id.
+func (a *account) instance(id string) *instance {
+	i := slices.IndexFunc(a.instances, func(in *instance) bool { return in.ID == id })
+	if i < 0 {
+		return nil
+	}
+	return a.instances[i]
+}
+
 // addInstance makes an instance at a time since the start of the cloud; ages
 // are turned to count from that start.
 func (c *Cloud) addInstance(a *account, w Instance, now time.Duration) error {
@@ -126,7 +133,7 @@ func (c *Cloud) addInstance(a *account, w Instance, now time.Duration) error {
 	if in.ID == "" || c.owners[in.ID] != nil {
 		return fmt.Errorf("instance %q: the id must be given and unique", in.ID)
 	}
-	if !slices.ContainsFunc(api.Regions(), func(r api.Region) bool { return r.ID == in.RegionID }) {
+	if !regionKnown(in.RegionID) {
 		return fmt.Errorf("instance %s: no such region: %q", in.ID, in.RegionID)
 	}
 	for _, t := range w.Topics {
@@ -159,7 +166,7 @@ func orElse[T comparable](v *T, otherwise T) {
 func (in *instance) fill() {
 	orElse(&in.RegionID, "cn-hangzhou")
 	orElse(&in.Name, in.ID)
-	orElse(&in.OrderID, strconv.FormatUint(200_000_000_000_000+hash(in.ID)%800_000_000_000_000, 10))
+	orElse(&in.OrderID, orderNumber(in.ID))
 	orElse(&in.ResourceGroupID, "rg-acfm"+digits(in.ID, 10))
 	orElse(&in.Series, "v2")
 	orElse(&in.SpecType, "professional")
@@ -174,8 +181,18 @@ func (in *instance) fill() {
 	orElse(&in.ExpiresIn, 300*day)
 	orElse(&in.Retention, 72*time.Hour)
 	orElse(&in.AutoPartitions, 12)
+	in.Rules, in.SaslUsers, in.ACLs = slices.Clone(in.Rules), slices.Clone(in.SaslUsers), slices.Clone(in.ACLs)
 	for i := range in.Rules {
 		orElse(&in.Rules[i].ID, int64(i)+1)
+	}
+	for i := range in.SaslUsers {
+		orElse(&in.SaslUsers[i].Type, "plain")
+	}
+	for i := range in.ACLs {
+		acl := &in.ACLs[i]
+		orElse(&acl.Pattern, "LITERAL")
+		orElse(&acl.Host, "*")
+		orElse(&acl.Permission, "ALLOW")
 	}
 	in.view = derived
 	switch in.Status {
@@ -215,7 +232,7 @@ func (c *Cloud) addTopic(in *instance, w Topic, now time.Duration) error {
 		return fmt.Errorf("topic %s: negative partitions, rate or time", w.Name)
 	}
 	w.Age -= now
-	t := &topic{Topic: w, curve: newCurve(w), retention: in.Retention}
+	t := &topic{Topic: w, curve: newCurve(w), retention: in.retentionOf(w)}
 	t.eras = []era{c.firstEra(in.ID, t)}
 	in.topics = append(in.topics, t)
 	in.byTopic[w.Name] = t
@@ -266,8 +283,7 @@ func (c *Cloud) addGroup(in *instance, w Group, now time.Duration) error {
 		if t == nil {
 			return fmt.Errorf("consumer group %s: no such topic: %q", w.Name, s.Topic)
 		}
-		orElse(&s.Delay, 200*time.Millisecond)
-		g.subscriptions = append(g.subscriptions, &subscription{Subscription: s, topic: t, bends: make(map[int]*bend)})
+		g.subscriptions = append(g.subscriptions, newSubscription(s, t))
 	}
 	if w.Address != "" {
 		ip, err := netip.ParseAddr(w.Address)
@@ -283,12 +299,22 @@ func (c *Cloud) addGroup(in *instance, w Group, now time.Duration) error {
 		}
 		g.repace(now)
 	}
+	if g.Offline {
+		for _, s := range g.subscriptions {
+			g.await(s, 0, now)
+		}
+	}
 	if g.listed = g.first.IsValid(); g.listed && !covers(in.allowed(false, g.PortRange), g.first) {
 		g.cutOff(byWhitelist, now)
 	}
 	in.groups = append(in.groups, g)
 	in.byGroup[w.Name] = g
 	return nil
+}
+
+func newSubscription(w Subscription, t *topic) *subscription {
+	orElse(&w.Delay, 200*time.Millisecond)
+	return &subscription{Subscription: w, topic: t, bends: make(map[int]*bend)}
 }
 
 // address returns where the n-th client of a group or a topic lives.

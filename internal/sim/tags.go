@@ -3,9 +3,7 @@ package sim
 import (
 	"encoding/binary"
 	"encoding/hex"
-	"net/http"
 	"slices"
-	"strings"
 )
 
 // tagEntry is one tag of one resource.
@@ -19,20 +17,21 @@ type tagEntry struct {
 // answer has neither Code nor Success and names the kind in another
 // vocabulary than the request.
 func listTagResources(c *Call, w *reply) *refusal {
-	kind := strings.ToUpper(c.Param("ResourceType"))
-	if kind != "INSTANCE" && kind != "TOPIC" && kind != "CONSUMERGROUP" {
-		return refuse(http.StatusBadRequest, "InvalidParameter", "The parameter ResourceType is invalid.")
+	a := c.args()
+	kind := a.taggedKind()
+	if a.no != nil {
+		return a.no
 	}
 	ids, tags := c.request.params.list("ResourceId"), c.tags()
 	if len(ids) == 0 && len(tags) == 0 {
 		return missing("ResourceId.1")
 	}
 	var found []tagEntry
-	c.eachTagged(kind, func(id string, have []Tag) {
-		if len(ids) > 0 && !slices.Contains(ids, id) || !tagged(have, tags) {
+	c.eachTagged(kind, func(id string, have *[]Tag) {
+		if len(ids) > 0 && !slices.Contains(ids, id) || !tagged(*have, tags) {
 			return
 		}
-		for _, tag := range have {
+		for _, tag := range *have {
 			found = append(found, tagEntry{id, tag})
 		}
 	})
@@ -56,23 +55,28 @@ func listTagResources(c *Call, w *reply) *refusal {
 	return nil
 }
 
+// taggedKind returns the kind of resource that the call names.
+func (a *args) taggedKind() string {
+	return a.choice("ResourceType", "", "INSTANCE", "TOPIC", "CONSUMERGROUP")
+}
+
 // eachTagged calls f for every resource of a kind in the called region, with
 // its resource id and its tags.
-func (c *Call) eachTagged(kind string, f func(id string, tags []Tag)) {
+func (c *Call) eachTagged(kind string, f func(id string, tags *[]Tag)) {
 	for _, in := range c.instances() {
 		if !c.sees(in.RegionID) {
 			continue
 		}
 		switch kind {
 		case "INSTANCE":
-			f(in.ID, in.Tags)
+			f(in.ID, &in.Tags)
 		case "TOPIC":
 			for _, t := range in.topics {
-				f("Kafka_"+in.ID+"_"+t.Name, t.Tags)
+				f("Kafka_"+in.ID+"_"+t.Name, &t.Tags)
 			}
 		case "CONSUMERGROUP":
 			for _, g := range in.groups {
-				f("Kafka_"+in.ID+"_"+g.Name, g.Tags)
+				f("Kafka_"+in.ID+"_"+g.Name, &g.Tags)
 			}
 		}
 	}
@@ -99,5 +103,5 @@ func (c *Call) resume(n int) (int, *refusal) {
 			return at, nil
 		}
 	}
-	return 0, refuse(http.StatusBadRequest, "InvalidParameter", "The parameter NextToken is invalid.")
+	return 0, invalid("NextToken")
 }

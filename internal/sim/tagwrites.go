@@ -3,7 +3,6 @@ package sim
 import (
 	"net/http"
 	"slices"
-	"strings"
 )
 
 // maxTagged is how many resources a request may name.
@@ -63,7 +62,7 @@ func (c *Call) retag(a *args, found []*[]Tag, changed [][]Tag) *refusal {
 
 // tagged returns the tags of the resources that the call names.
 func (a *args) tagged() []*[]Tag {
-	kind := a.choice("ResourceType", "", "INSTANCE", "TOPIC", "CONSUMERGROUP")
+	kind := a.taggedKind()
 	ids := a.request.params.list("ResourceId")
 	switch {
 	case a.no != nil:
@@ -73,9 +72,11 @@ func (a *args) tagged() []*[]Tag {
 	case len(ids) > maxTagged:
 		a.fail(refuse(http.StatusBadRequest, "BIZ_TAG_REQUEST_RESOURCE_NUM_EXCEED", "The number of resources in the request exceeds the limit. "+again))
 	}
+	byID := make(map[string]*[]Tag)
+	a.eachTagged(kind, func(id string, tags *[]Tag) { byID[id] = tags })
 	var found []*[]Tag
 	for _, id := range ids {
-		tags := a.tagsOf(kind, id)
+		tags := byID[id]
 		if tags == nil {
 			a.fail(refuse(http.StatusBadRequest, "BIZ_TAG_RESOURCE_NOT_EXIST", "The resource does not exist. "+again))
 			continue
@@ -83,24 +84,4 @@ func (a *args) tagged() []*[]Tag {
 		found = append(found, tags)
 	}
 	return found
-}
-
-// tagsOf returns the tags of one resource; nil when it does not exist. A topic
-// and a group of the same name have the same id.
-func (c *Call) tagsOf(kind, id string) *[]Tag {
-	for _, in := range c.instances() {
-		if !c.sees(in.RegionID) {
-			continue
-		}
-		name, ok := strings.CutPrefix(id, "Kafka_"+in.ID+"_")
-		switch {
-		case kind == "INSTANCE" && id == in.ID:
-			return &in.Tags
-		case kind == "TOPIC" && ok && in.byTopic[name] != nil:
-			return &in.byTopic[name].Tags
-		case kind == "CONSUMERGROUP" && ok && in.byGroup[name] != nil:
-			return &in.byGroup[name].Tags
-		}
-	}
-	return nil
 }

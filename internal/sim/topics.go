@@ -9,14 +9,6 @@ func getTopicList(c *Call, w *reply) *refusal {
 	if no != nil {
 		return no
 	}
-	current, no := c.number("CurrentPage", 1)
-	if no != nil {
-		return no
-	}
-	size, no := c.number("PageSize", 10)
-	if no != nil {
-		return no
-	}
 	topics := in.topics
 	if name := c.Param("Topic"); name != "" {
 		topics = nil
@@ -24,14 +16,11 @@ func getTopicList(c *Call, w *reply) *refusal {
 			topics = []*topic{t}
 		}
 	}
-	from, to, no := c.page(len(topics), current, size)
+	topics, no = paged(c, w, topics)
 	if no != nil {
 		return no
 	}
-	w.num("CurrentPage", int64(current))
-	w.num("PageSize", int64(size))
-	w.num("Total", int64(len(topics)))
-	w.list("TopicList", "TopicVO", to-from, func(i int) { writeTopic(c, w, in, topics[from+i]) })
+	w.list("TopicList", "TopicVO", len(topics), func(i int) { writeTopic(c, w, in, topics[i]) })
 	return nil
 }
 
@@ -59,13 +48,9 @@ func writeTopic(c *Call, w *reply, in *instance, t *topic) {
 // TotalCount is the sum of what the partitions hold; timestamps of partitions
 // that never got a message are 0.
 func getTopicStatus(c *Call, w *reply) *refusal {
-	in, no := c.running()
+	_, t, no := c.runningTopic()
 	if no != nil {
 		return no
-	}
-	t := in.byTopic[c.Param("Topic")]
-	if t == nil {
-		return noTopic()
 	}
 	var total, last int64
 	for p := range t.Partitions {
@@ -97,10 +82,19 @@ func (c *Call) lastProduced(t *topic, p int, offset int64) int64 {
 	return c.cloud.millis(t.producedAt(p, offset-1))
 }
 
-func noTopic() *refusal {
-	return refuse(http.StatusBadRequest, "BIZ_TOPIC_NOT_FOUND", "The specified topic does not exist. "+again)
+// runningTopic returns the instance and the topic that a call reads.
+func (c *Call) runningTopic() (*instance, *topic, *refusal) {
+	in, no := c.running()
+	if no != nil {
+		return nil, nil, no
+	}
+	t := in.byTopic[c.Param("Topic")]
+	if t == nil {
+		return nil, nil, noTopic()
+	}
+	return in, t, nil
 }
 
-func noGroup() *refusal {
-	return refuse(http.StatusBadRequest, "BIZ_SUBSCRIPTION_NOT_FOUND", "The specified consumer group does not exist. "+again)
+func noTopic() *refusal {
+	return refuse(http.StatusBadRequest, "BIZ_TOPIC_NOT_FOUND", "The specified topic does not exist. "+again)
 }

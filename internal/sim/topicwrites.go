@@ -29,6 +29,16 @@ func (c *Call) topic(in *instance) (*topic, *refusal) {
 	return t, nil
 }
 
+// servingTopic returns the instance and the topic that a call changes.
+func (c *Call) servingTopic() (*instance, *topic, *refusal) {
+	in, no := c.serving()
+	if no != nil {
+		return nil, nil, no
+	}
+	t, no := c.topic(in)
+	return in, t, no
+}
+
 func deleting() *refusal {
 	return refuse(http.StatusBadRequest, "AsyncTask.DeleteTopic", "The topic is being deleted. "+again)
 }
@@ -105,11 +115,7 @@ func (c *Call) newTopic(in *instance) (Topic, *refusal) {
 
 // deleteTopic imitates DeleteTopic: it is gone a little later.
 func deleteTopic(c *Call, _ *reply) *refusal {
-	in, no := c.serving()
-	if no != nil {
-		return no
-	}
-	t, no := c.topic(in)
+	in, t, no := c.servingTopic()
 	if no != nil {
 		return no
 	}
@@ -127,11 +133,7 @@ func deleteTopic(c *Call, _ *reply) *refusal {
 // modifyPartitionNum imitates ModifyPartitionNum, which adds partitions and
 // never sets their number.
 func modifyPartitionNum(c *Call, _ *reply) *refusal {
-	in, no := c.serving()
-	if no != nil {
-		return no
-	}
-	t, no := c.topic(in)
+	in, t, no := c.servingTopic()
 	if no != nil {
 		return no
 	}
@@ -150,11 +152,7 @@ func modifyPartitionNum(c *Call, _ *reply) *refusal {
 // modifyTopicRemark imitates ModifyTopicRemark. Without a Remark there is none
 // afterwards.
 func modifyTopicRemark(c *Call, _ *reply) *refusal {
-	in, no := c.serving()
-	if no != nil {
-		return no
-	}
-	t, no := c.topic(in)
+	_, t, no := c.servingTopic()
 	if no != nil {
 		return no
 	}
@@ -174,11 +172,7 @@ func modifyTopicRemark(c *Call, _ *reply) *refusal {
 // Value or, as Terraform does it, several in the undocumented Configs, which
 // counts more. Reserved instances can configure topics of local storage only.
 func updateTopicConfig(c *Call, w *reply) *refusal {
-	in, no := c.serving()
-	if no != nil {
-		return no
-	}
-	t, no := c.topic(in)
+	in, t, no := c.servingTopic()
 	if no != nil {
 		return no
 	}
@@ -197,9 +191,7 @@ func updateTopicConfig(c *Call, w *reply) *refusal {
 	w.text("Data", "[]")
 	c.apply(func() {
 		t.Config, t.Replicas = to.Config, to.Replicas
-		if kept, ok := retentionOf(t.Config); ok {
-			t.retain(kept, c.since)
-		}
+		t.retain(in.retentionOf(t.Topic), c.since)
 	})
 	return nil
 }
@@ -236,15 +228,16 @@ func (a *args) topicSettings(in *instance, t *topic, settings map[string]string)
 	return to
 }
 
-// retentionOf returns how long a topic of its own keeps messages.
-func retentionOf(config map[string]string) (time.Duration, bool) {
-	if ms, err := strconv.ParseInt(config["retention.ms"], 10, 64); err == nil {
-		return time.Duration(ms) * time.Millisecond, true
+// retentionOf returns how long a topic keeps messages: as its own settings say,
+// else as the instance does.
+func (in *instance) retentionOf(t Topic) time.Duration {
+	if ms, err := strconv.ParseInt(t.Config["retention.ms"], 10, 64); err == nil {
+		return time.Duration(ms) * time.Millisecond
 	}
-	if hours, err := strconv.ParseInt(config["retention.hours"], 10, 64); err == nil {
-		return time.Duration(hours) * time.Hour, true
+	if hours, err := strconv.ParseInt(t.Config["retention.hours"], 10, 64); err == nil {
+		return time.Duration(hours) * time.Hour
 	}
-	return 0, false
+	return in.Retention
 }
 
 // topicConfig returns what GetTopicList calls TopicConfig: JSON in a string.

@@ -218,13 +218,7 @@ func (s *Scene) behind(t time.Duration) time.Duration {
 
 // absent reports whether no member is online at t.
 func (s *Scene) absent(t time.Duration) bool {
-	at, _ := s.phase(t)
-	for _, span := range s.Absent {
-		if span.From <= at && at < span.To {
-			return true
-		}
-	}
-	return false
+	return s.back(t) != t
 }
 
 // back returns the first time, from now on, at which members are online.
@@ -272,6 +266,21 @@ type bend struct {
 	ahead bool          // the group is at least there; else at most, or with no speed exactly
 	waits bool          // stands still until there are members
 	kept  *bend         // what a cut has put aside, if that stood still
+}
+
+// halt returns the bend of a partition on which the group stands still from
+// now on.
+func (g *group) halt(s *subscription, p int, now time.Duration) *bend {
+	return &bend{since: now, from: now, place: g.position(s, p, now)}
+}
+
+// await makes the group stand still, until it has members, on the partitions of
+// a topic from the first one on.
+func (g *group) await(s *subscription, first int, now time.Duration) {
+	for p := first; p < s.topic.Partitions; p++ {
+		s.bends[p] = g.halt(s, p, now)
+		s.bends[p].waits = true
+	}
 }
 
 // position returns up to which production time the group had consumed and

@@ -291,6 +291,24 @@ func TestRetention(t *testing.T) {
 	})
 }
 
+// A topic of a world keeps messages as long as its own settings say.
+func TestOwnRetention(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		world := &sim.World{Accounts: []sim.Account{{Instances: []sim.Instance{{ID: "i", Topics: []sim.Topic{
+			{Name: "hour", Rate: 1, Config: map[string]string{"retention.ms": "3600000"}},
+			{Name: "day", Rate: 1, Config: map[string]string{"retention.hours": "24"}},
+			{Name: "default", Rate: 1},
+		}}}}}}
+		_, c := unlimited(t, sim.Options{World: world})
+		for topic, hours := range map[string]float64{"hour": 1, "day": 24, "default": 72} {
+			if got := float64(c.status("i", topic).TopicStatus.TotalCount) / 3600; math.Abs(got-hours) > 0.05 {
+				t.Errorf("%s: messages of %.2f hours, want %v", topic, got, hours)
+			}
+		}
+	})
+}
+
 // HideLastTimestamp hides every timestamp, but not from the old edition.
 func TestHideLastTimestamp(t *testing.T) {
 	t.Parallel()

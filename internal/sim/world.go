@@ -157,7 +157,7 @@ type Group struct {
 	Members     int           // consumers online; 0 means 2
 	MemberRate  float64       // messages a second that a member can consume, of all its partitions together; 0: any number. Its topics are Steady
 	Address     string        // of the first member, the others count up; the whitelist must let it in from the start. Default: somewhere that is let in
-	Offline     bool          // no consumer is online, offsets stay
+	Offline     bool          // no consumer is online, offsets stay until some are
 	CommitEvery time.Duration // default 5 s
 	Scene       Scene         // what goes wrong, again and again
 }

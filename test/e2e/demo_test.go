@@ -63,7 +63,8 @@ func TestPrometheusScrapesTheDemo(t *testing.T) {
 	})
 
 	for _, never := range []string{
-		`min_over_time(up[5m]) == 0`,
+		// A scrape that failed, other than by a busy machine's not answering within a second.
+		`count_over_time((up == 0 and scrape_duration_seconds < 0.9)[5m:1s]) > 0`,
 		`alikafka_up == 0`,
 		// Lag is never negative, and every value says whose it is.
 		`{__name__=~"alikafka_.+_lag_(messages|seconds)"} < 0`,
@@ -75,9 +76,7 @@ func TestPrometheusScrapesTheDemo(t *testing.T) {
 			t.Errorf("%s: %v", never, got[0].Metric)
 		}
 	}
-	if errs := prom.scrapeErrors(t); len(errs) > 0 {
-		t.Errorf("scrape errors: %v", errs)
-	}
+	prom.scrapesWell(t)
 	if err := demo.stop(); err != nil {
 		t.Errorf("demo after SIGTERM: %v", err)
 	}

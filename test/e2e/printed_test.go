@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -21,6 +22,11 @@ func TestPrometheusAndAlertmanagerStartAsTheDemoSays(t *testing.T) {
 		"--cloud.listen-address=127.0.0.1:0", "--admin.listen-address=127.0.0.1:0")
 	demo.wait(t, `Ctrl-C ends it`)
 	base := demo.wait(t, `(http://127\.0\.0\.1:[1-9][0-9]*)/metrics\b`)[1]
+	// The program is not on PATH.
+	call := demo.wait(t, `(?m)^  (ALIBABA_CLOUD_ACCESS_KEY_ID=.*\\\n.* call .*)$`)[1]
+	if out, err := exec.CommandContext(t.Context(), "sh", "-c", call).CombinedOutput(); err != nil || !bytes.Contains(out, []byte("alikafka_pre-cn-")) {
+		t.Errorf("%s: %v\n%.1000s", call, err, out)
+	}
 	lines := map[string]string{}
 	for _, program := range []string{"prometheus", "alertmanager"} {
 		line := demo.wait(t, `(?m)^  (`+program+` --.*)$`)[1]

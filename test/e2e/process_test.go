@@ -49,6 +49,7 @@ func start(t *testing.T, name string, args ...string) *process {
 	_ = pw.Close()
 	go func() {
 		p.read(pr)
+		_ = pr.Close()
 		p.err = p.cmd.Wait()
 		close(p.done)
 	}()
@@ -85,7 +86,7 @@ func (p *process) text() string {
 func (p *process) wait(t *testing.T, pattern string) []string {
 	t.Helper()
 	re := regexp.MustCompile(pattern)
-	timeout := time.After(30 * time.Second)
+	timeout := time.After(patience)
 	for {
 		p.mu.Lock()
 		match, more := re.FindStringSubmatch(p.output.String()), p.more

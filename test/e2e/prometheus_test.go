@@ -82,28 +82,26 @@ func (p prometheus) query(t *testing.T, expr string) []sample {
 	return answer.Data.Result
 }
 
-// scrapeErrors lists what Prometheus says against its targets.
-func (p prometheus) scrapeErrors(t *testing.T) []string {
+// scrapesWell waits until Prometheus has nothing against any target: a busy
+// machine may answer one scrape too late.
+func (p prometheus) scrapesWell(t *testing.T) {
 	t.Helper()
-	var answer struct {
-		Data struct {
-			ActiveTargets []struct {
-				ScrapeURL string `json:"scrapeUrl"`
-				LastError string `json:"lastError"`
-			} `json:"activeTargets"`
-		} `json:"data"`
-	}
-	p.get(t, "/api/v1/targets", &answer)
-	if len(answer.Data.ActiveTargets) == 0 {
-		return []string{"no target"}
-	}
-	var errs []string
-	for _, target := range answer.Data.ActiveTargets {
-		if target.LastError != "" {
-			errs = append(errs, target.ScrapeURL+": "+target.LastError)
+	eventually(t, "the last scrape of every target without an error", patience, func() bool {
+		var answer struct {
+			Data struct {
+				ActiveTargets []struct{ ScrapeURL, LastError string }
+			}
 		}
-	}
-	return errs
+		p.get(t, "/api/v1/targets", &answer)
+		well := len(answer.Data.ActiveTargets) > 0
+		for _, target := range answer.Data.ActiveTargets {
+			if target.LastError != "" {
+				t.Logf("%s: %s", target.ScrapeURL, target.LastError)
+				well = false
+			}
+		}
+		return well
+	})
 }
 
 func (p prometheus) get(t *testing.T, path string, answer any) {
