@@ -40,7 +40,7 @@ func (s *Server) getActions(x *exchange) error {
 			Allowed: slices.Contains(x.principal.Actions, a.Name) || slices.Contains(x.principal.Effects, a.Effect.String()),
 			Webhook: slices.Contains(engine.WebhookActions(), a.Name),
 		}
-		if a.Effect != api.Read && a.Confirm == "" {
+		if a.Effect != api.Read && !engine.Does(a.Name) {
 			e.Refused = "no read of the cloud shows its effect"
 		}
 		for _, p := range slices.Concat(a.Params, engine.OwnParams(a.Name)) {
@@ -53,11 +53,13 @@ func (s *Server) getActions(x *exchange) error {
 	}{list})
 }
 
-// required reports whether this endpoint needs the parameter: the region
-// follows from the instance, and the target replaces the increment.
+// required reports whether this endpoint needs the parameter: the region follows
+// from the instance or from what is tagged, and the target replaces the
+// increment.
 func required(a *api.Action, p api.Param) bool {
 	_, instance := a.Param("InstanceId")
-	return p.Required && !(p.Name == "RegionId" && instance) && p.Name != "AddPartitionNum"
+	resource, _ := a.Param("ResourceId.1")
+	return p.Required && !(p.Name == "RegionId" && (instance || resource.Required)) && p.Name != "AddPartitionNum"
 }
 
 // object is a JSON object that is put together here.
