@@ -53,11 +53,13 @@ func (s *Server) getActions(x *exchange) error {
 	}{list})
 }
 
-// required reports whether this endpoint needs the parameter: the region
-// follows from the instance, and the target replaces the increment.
+// required reports whether this endpoint needs the parameter: the region follows
+// from the instance or from what is tagged, and the target replaces the
+// increment.
 func required(a *api.Action, p api.Param) bool {
 	_, instance := a.Param("InstanceId")
-	return p.Required && !(p.Name == "RegionId" && instance) && p.Name != "AddPartitionNum"
+	resource, _ := a.Param("ResourceId.1")
+	return p.Required && !(p.Name == "RegionId" && (instance || resource.Required)) && p.Name != "AddPartitionNum"
 }
 
 // object is a JSON object that is put together here.

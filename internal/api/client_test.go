@@ -321,8 +321,11 @@ func TestListingsThatCannotBeTrusted(t *testing.T) {
 		"an item that is listed twice":       {pages{`{"Total":2,"TopicList":[{"Topic":"a"},{"Topic":"a"}]}`}, 1, ""},
 		"a total that is too small":          {pages{fmt.Sprintf(a, 0)}, 1, ""},
 		"a total that changes, then settles": {pages{fmt.Sprintf(a, 2), fmt.Sprintf(b, 3), fmt.Sprintf(a, 2), fmt.Sprintf(b, 2)}, 2, ""},
-		"no total":                           {pages{`{"TopicList":[{"Topic":"a"}]}`}, 1, ""},
-		"no topics":                          {pages{`{"Total":0,"TopicList":[]}`}, 0, ""},
+		"a total that always changes": {pages{
+			fmt.Sprintf(a, 3), fmt.Sprintf(b, 4), fmt.Sprintf(a, 5), fmt.Sprintf(b, 6), fmt.Sprintf(a, 7), fmt.Sprintf(b, 8),
+		}, 0, "2 items, and more"},
+		"no total":  {pages{`{"TopicList":[{"Topic":"a"}]}`}, 1, ""},
+		"no topics": {pages{`{"Total":0,"TopicList":[]}`}, 0, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

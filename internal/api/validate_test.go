@@ -491,6 +491,17 @@ CreateTopic: Remark is required`
 }
 
 // A secret that breaks every rule is still not repeated.
+func TestMistakesComeInOneOrder(t *testing.T) {
+	t.Parallel()
+	params := map[string]string{"RegionId": "cn-hangzhou", "ResourceType": "TOPIC", "ResourceId.2": "r", "Tag.2.Key": "k"}
+	first := api.Validate("TagResources", params)
+	for range 50 { // maps are walked in another order each time
+		if again := api.Validate("TagResources", params); first == nil || again.Error() != first.Error() {
+			t.Fatalf("%v\nand then\n%v", first, again)
+		}
+	}
+}
+
 func TestRefusalsDoNotRepeatSecrets(t *testing.T) {
 	t.Parallel()
 	const canary = "canary-hunter2"
