@@ -58,7 +58,8 @@ type sourceRow struct {
 	Account, RegionID, Source, Action string
 	Objects                           int
 	Age, Interval, TTL, LastSuccess   string
-	Late                              bool // older than it is kept for
+	oldest                            time.Time // when the oldest object was read
+	Late                              bool      // older than it is kept for
 	State                             string
 	Tone                              tone
 	Code, Message, RequestID          string // of the last failure, if it was not followed by a success
@@ -135,7 +136,7 @@ func (a *app) landing(*http.Request) (any, *pageError) {
 
 // judge finds the headline: the worst of what is known.
 func (v *landing) judge(groups []groupRow) {
-	down, failing, unwell := 0, 0, map[string]int{}
+	down, failing, out, unwell := 0, 0, 0, map[string]int{}
 	for _, r := range v.Regions {
 		if r.Tone == bad {
 			down++
@@ -145,6 +146,12 @@ func (v *landing) judge(groups []groupRow) {
 	for _, s := range v.Sources {
 		if s.Tone == bad {
 			failing++
+		}
+	}
+	for _, i := range v.Instances {
+		if i.Tone == bad {
+			out++
+			v.Points = append(v.Points, fmt.Sprintf("%s is %s: what is shown of its groups is from before.", i.Name, strings.ReplaceAll(i.Status, "_", " ")))
 		}
 	}
 	ill, unknown := 0, 0
@@ -160,9 +167,10 @@ func (v *landing) judge(groups []groupRow) {
 	switch {
 	case down > 0:
 		v.Headline = headline{bad, "down", plural(down, "region", "regions") + " cannot be read"}
+	case out > 0:
+		v.Headline = headline{bad, "out", fmt.Sprintf("%d of %s out of service", out, plural(len(v.Instances), "instance", "instances"))}
 	case ill > 0:
 		v.Headline = headline{worst(groups).Status.Tone, "look", fmt.Sprintf("%d of %s need attention", ill, plural(len(groups), "consumer group", "consumer groups"))}
-		v.Points = append(v.Points, summed(unwell)+".")
 	case !v.Ready:
 		v.Headline = headline{calm, "starting", "Not every source was read yet"}
 	case failing > 0:
@@ -173,6 +181,9 @@ func (v *landing) judge(groups []groupRow) {
 		v.Headline = headline{calm, "idle", "No consumer group is watched"}
 	default:
 		v.Headline = headline{good, "ok", "Every consumer group is well"}
+	}
+	if ill > 0 && down == 0 {
+		v.Points = append(v.Points, summed(unwell)+".")
 	}
 	if failing > 0 && v.Headline.Tone == bad {
 		v.Points = append(v.Points, plural(failing, "source", "sources")+" failed at the last read; see below for why.")
@@ -210,31 +221,40 @@ func (v *landing) tiles(groups []groupRow) {
 			slowest = g
 		}
 	}
-	inService := 0
-	for _, i := range v.Instances {
-		if i.Tone == good {
-			inService++
-		}
-	}
 	shares := page.Shares([]page.Share{{Tone: string(bad), Count: counts[bad]}, {Tone: string(warn), Count: counts[warn]}, {Tone: string(calm), Count: counts[calm]}, {Tone: string(good), Count: counts[good]}})
 	v.Tiles = []tile{
 		{Name: "Consumer groups", Value: page.Count(len(groups)), Note: fmt.Sprintf("%d well", counts[good]), Shares: shares},
 		{Name: "Lag, all groups", Value: page.Number(lag), Note: "messages to consume"},
 		{Name: "Furthest behind", Value: page.Duration(seconds(slowest.seconds)), Note: slowest.Group},
-		{Name: "Instances in service", Value: fmt.Sprintf("%d of %d", inService, len(v.Instances)), Tone: toneIf(inService < len(v.Instances), warn)},
+		v.serviceTile(),
 		v.ageTile(),
 		v.callTile(),
 	}
 }
 
-// ageTile shows the age of the progress of groups, which is what one comes for.
+// serviceTile counts the instances that serve: one that expires soon does.
+func (v *landing) serviceTile() tile {
+	serve, t := 0, tile{Name: "Instances in service"}
+	for _, i := range v.Instances {
+		switch {
+		case i.Status == "in_service" || i.Status == "expiring":
+			serve++
+		case i.Tone == bad || t.Tone == "":
+			t.Tone = i.Tone
+		}
+	}
+	t.Value = fmt.Sprintf("%d of %d", serve, len(v.Instances))
+	return t
+}
+
+// ageTile shows the age of the progress of groups, which is what one comes for:
+// that of the oldest, wherever it is.
 func (v *landing) ageTile() tile {
-	t := tile{Name: "Lag was read", Value: "–", Note: "no group was read yet"}
+	t, oldest := tile{Name: "Lag was read", Value: "–", Note: "no group was read yet"}, time.Time{}
 	for _, s := range v.Sources {
-		if s.Action == "GetConsumerProgress" && s.Objects > 0 {
-			if t.Value == "–" || s.Late {
-				t.Value, t.Tone = s.Age+" ago", toneIf(s.Late, warn)
-			}
+		if s.Action == "GetConsumerProgress" && s.Objects > 0 && (oldest.IsZero() || s.oldest.Before(oldest)) {
+			oldest = s.oldest
+			t.Value, t.Tone = s.Age+" ago", toneIf(s.Late, warn)
 			t.Note = "at the latest; every " + s.Interval + " is wished for"
 		}
 	}
@@ -289,7 +309,7 @@ func newSourceRow(s collector.SourceState, c collector.Config, now time.Time) so
 	cadence := c.Sources[s.Source]
 	row := sourceRow{
 		Account: s.Account, RegionID: s.RegionID, Source: s.Source, Action: collector.ActionOf(s.Source), Objects: s.Objects,
-		Age: page.Ago(now, s.Oldest), Interval: page.Duration(time.Duration(cadence.Interval)), TTL: page.Duration(time.Duration(cadence.TTL)),
+		oldest: s.Oldest, Age: page.Ago(now, s.Oldest), Interval: page.Duration(time.Duration(cadence.Interval)), TTL: page.Duration(time.Duration(cadence.TTL)),
 		LastSuccess: page.Ago(now, s.LastSuccess), Late: now.Sub(s.Oldest) > time.Duration(cadence.TTL), State: "ok", Tone: good,
 	}
 	if s.LastSuccess.IsZero() {

@@ -4,6 +4,9 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
 )
 
 func TestTheHeadlineIsTheWorstOfWhatIsKnown(t *testing.T) {
@@ -26,15 +29,57 @@ func TestTheHeadlineIsTheWorstOfWhatIsKnown(t *testing.T) {
 		"a region is down, whatever else": {landing{Ready: true, Regions: []regionRow{up, down}}, is("stopped"), bad, "1 region cannot be read"},
 		"a group has stopped":             {landing{Ready: true, Regions: []regionRow{up}}, is("stopped", "warning", "ok"), bad, "2 of 3 consumer groups need attention"},
 		"lag grows":                       {landing{Ready: true, Regions: []regionRow{up}}, is("warning", "ok"), warn, "1 of 2 consumer groups need attention"},
-		"a source fails":                  {landing{Ready: true, Regions: []regionRow{up}, Sources: []sourceRow{failing}}, is("ok"), warn, "1 source failed at the last read"},
-		"nothing is known of a group":     {landing{Ready: true, Regions: []regionRow{up}}, is("unknown", "ok"), calm, "How 1 of 2 consumer groups are doing is not known"},
-		"it has just started":             {landing{Regions: []regionRow{up}}, is("unknown"), calm, "Not every source was read yet"},
-		"nothing is there":                {landing{Ready: true}, nil, calm, "No consumer group is watched"},
+		"an instance is out, and its groups as they were": {
+			landing{Ready: true, Regions: []regionRow{up}, Instances: []instanceRow{{Status: "in_service", Tone: good}, {Name: "orders", Status: "expired", Tone: bad}}},
+			is("ok"), bad, "1 of 2 instances out of service",
+		},
+		"a source fails":              {landing{Ready: true, Regions: []regionRow{up}, Sources: []sourceRow{failing}}, is("ok"), warn, "1 source failed at the last read"},
+		"nothing is known of a group": {landing{Ready: true, Regions: []regionRow{up}}, is("unknown", "ok"), calm, "How 1 of 2 consumer groups are doing is not known"},
+		"it has just started":         {landing{Regions: []regionRow{up}}, is("unknown"), calm, "Not every source was read yet"},
+		"nothing is there":            {landing{Ready: true}, nil, calm, "No consumer group is watched"},
 	} {
 		v := c.landing
 		v.judge(c.groups)
 		if v.Headline.Tone != c.tone || v.Headline.Text != c.text {
 			t.Errorf("%s: %s %q, want %s %q", name, v.Headline.Tone, v.Headline.Text, c.tone, c.text)
+		}
+	}
+}
+
+func TestInstancesThatExpireSoonServe(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		statuses []string
+		value    string
+		tone     tone
+	}{
+		"all serve":                 {[]string{"in_service", "expiring"}, "2 of 2", ""},
+		"one is upgraded":           {[]string{"in_service", "upgrading"}, "1 of 2", warn},
+		"one is out, one upgraded":  {[]string{"expired", "upgrading"}, "0 of 2", bad},
+		"one is upgraded, one out":  {[]string{"upgrading", "expired"}, "0 of 2", bad},
+		"nothing is known of one":   {[]string{"in_service", "unknown"}, "1 of 2", calm},
+		"there is none to speak of": {nil, "0 of 0", ""},
+	} {
+		var v landing
+		for _, s := range c.statuses {
+			v.Instances = append(v.Instances, instanceRow{Status: s, Tone: instanceTone(s)})
+		}
+		if got := v.serviceTile(); got.Value != c.value || got.Tone != c.tone {
+			t.Errorf("%s: %s in %q, want %s in %q", name, got.Value, got.Tone, c.value, c.tone)
+		}
+	}
+}
+
+func TestTheAgeOfLagIsThatOfTheOldestSource(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	row := func(age time.Duration) sourceRow {
+		return newSourceRow(collector.SourceState{Source: "consumer_group_progress", Objects: 1, Oldest: now.Add(-age), LastSuccess: now}, collector.DefaultConfig(), now)
+	}
+	for _, sources := range [][]sourceRow{{row(2 * time.Second), row(10 * time.Minute)}, {row(10 * time.Minute), row(2 * time.Second)}} {
+		v := landing{Sources: sources}
+		if got := v.ageTile(); got.Value != "10 m ago" {
+			t.Errorf("%s, and the oldest is 10 minutes", got.Value)
 		}
 	}
 }

@@ -134,8 +134,8 @@ func episodeID(key, item string) string {
 	return "ep-" + hex.EncodeToString(sum[:10])
 }
 
-// see takes note of an alert about the target, and returns whether anything
-// changed and the outcome to count, if there is one.
+// see takes note of an alert about the target, and returns the outcome to count,
+// if there is one.
 func (e *episode) see(a alert, d *delivery) (outcome string) {
 	if a.Firing {
 		if d.At.After(e.Seen) {
@@ -167,10 +167,10 @@ func (e *episode) end(at time.Time, why string) (outcome string) {
 	return outcomeResolvedEarly
 }
 
-// late reports whether a firing alert tells of a time before the episode's
-// end.
+// late reports whether a firing alert tells of a time before the end of an
+// episode that is over.
 func (e *episode) late(a alert, at time.Time) bool {
-	return !e.open() && at.Sub(e.Ended) < staleFor && a.StartsAt.Before(e.EndsAt)
+	return at.Sub(e.Ended) < staleFor && a.StartsAt.Before(e.EndsAt)
 }
 
 // byOpened sorts episodes, the newest first.

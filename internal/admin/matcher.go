@@ -13,7 +13,7 @@ import (
 
 // Matcher is a condition on a label, written as in Alertmanager: name="value",
 // !=, =~ and !~. Expressions match whole values. A label that an alert lacks is
-// empty. The zero Matcher matches nothing. The zero Matcher matches nothing.
+// empty. The zero Matcher matches nothing.
 type Matcher struct {
 	Name  string
 	Value string

@@ -118,6 +118,8 @@ const (
 const (
 	lagSeconds      = 300
 	dataAge         = 1200
+	slowDataAge     = 2700
+	regionsAge      = 10800
 	runway          = 14400
 	quotaWarning    = 0.85
 	quotaCritical   = 0.95
@@ -181,8 +183,14 @@ func words() map[string]string {
 		"OF":    `account=~"$account"`,
 		"JOB":   `job=~"$job"`,
 		"WRITE": `action!~"Get.*|List.*|Describe.*|Query.*"`,
+		"FAST":  `source!~"topic_status|quota|allowed_ips|regions"`, // as the alert tells them apart
+		"SLOW":  `source=~"topic_status|quota|allowed_ips"`,
 		"RATE":  "$__rate_interval",
 		"RANGE": "$__range",
+		// Of what every target has, only that of exporters: All jobs are all that
+		// Prometheus scrapes. One that is down is known by what it was.
+		"RUNNING": `and on (job, instance) alikafka_exporter_build_info`,
+		"KNOWN":   `and on (job, instance) last_over_time(alikafka_exporter_build_info[1d])`,
 		// What is said by capitals elsewhere.
 		"ALERTS": "ALERTS",
 	}

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"gopkg.in/yaml.v3"
 
@@ -452,6 +453,39 @@ func TestThresholds(t *testing.T) {
 	for name, value := range dashboards.Thresholds() {
 		if rules[name] != value {
 			t.Errorf("%s: the dashboards say %v, the rules %v", name, value, rules[name])
+		}
+	}
+}
+
+// TestAgesOfThePlanAreNoAlert holds the thresholds of AlikafkaDataStale to the
+// ages that the plan allows for by default: what is as old as it may be is not
+// stale.
+func TestAgesOfThePlanAreNoAlert(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../alerts/alikafka.rules.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	branches := regexp.MustCompile(`alikafka_data_age_seconds\{source(=|=~|!~)"([^"]+)"\}\s+\) > scalar\(alikafka:threshold\{threshold="(\w+)"`).FindAllStringSubmatch(string(text), -1)
+	config := collector.DefaultConfig()
+	for name, source := range config.Sources {
+		allowed := max(time.Duration(config.MaxAge), 2*time.Duration(source.Interval))
+		if name == "topic_status" {
+			allowed *= 2 // of topics that a group consumes
+		}
+		allowed = min(allowed, time.Duration(source.TTL))
+		var applies []string
+		for _, b := range branches {
+			if slices.Contains(strings.Split(b[2], "|"), name) != (b[1] == "!~") {
+				applies = append(applies, b[3])
+			}
+		}
+		if len(applies) != 1 {
+			t.Errorf("%s: thresholds %q", name, applies)
+			continue
+		}
+		if limit := dashboards.Thresholds()[applies[0]]; limit <= allowed.Seconds() {
+			t.Errorf("%s may be %s old by the plan, and %s alerts at %v s", name, allowed, applies[0], limit)
 		}
 	}
 }

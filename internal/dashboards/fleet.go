@@ -30,10 +30,10 @@ func fleetHeadline() []panel {
 			`sum(1 - max by (INSTANCE) (alikafka_instance_status{SEL,status=~"in_service|expiring"}))`),
 		stat(3, "Regions unreachable", "Regions whose last list of instances failed: the key, a permission or the network. What is shown of them is old.", unitNone, fromZero(worst),
 			`sum(1 - max by (REGION) (alikafka_up{IN}))`),
-		stat(3, "Oldest data", "Age of the oldest object of any source. Read every other number with this in mind.", unitSeconds, ageSteps(),
-			`max(alikafka_data_age_seconds{IN})`).withSparkline().withLinks(link{title: "API and freshness", board: uidAPI, keep: []string{"account", "region_id"}}),
+		stat(3, "Oldest data", oldestAbout+" Read every other number with this in mind.", unitSeconds, ageSteps(),
+			`max(alikafka_data_age_seconds{IN,FAST})`).withSparkline().withLinks(link{title: "API and freshness", board: uidAPI, keep: []string{"account", "region_id"}}),
 		stat(3, "Exporters down", "Exporters that Prometheus cannot scrape. Without one, everything here stands still and then disappears.", unitNone, fromZero(worst),
-			`sum(1 - up{JOB})`),
+			`sum(1 - up{JOB} KNOWN)`),
 		stat(3, "Runs that wait", "Operations that wait for approval or whose outcome a person has to find out.", unitNone, fromZero(warning),
 			`max(alikafka_runs_pending_approval{JOB}) + max(alikafka_runs_needs_human{JOB})`).
 			withEmpty("not acting").withLinks(link{title: "Actions", board: uidActions}),

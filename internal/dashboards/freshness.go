@@ -1,5 +1,7 @@
 package dashboards
 
+import "fmt"
+
 // freshness answers: can the numbers be trusted, and what holds the calls up?
 func freshness() board {
 	return board{
@@ -25,9 +27,12 @@ const (
 	throttled = `sum by (account, action) (rate(alikafka_api_throttled_total{OF}[RATE]))`
 )
 
+// oldestAbout says of what FAST is.
+const oldestAbout = "Age of the oldest group, list or instance. Topics, whitelist, quota and regions are read less often: see API and freshness."
+
 func freshnessHeadline() []panel {
 	return []panel{
-		stat(4, "Oldest data", "Age of the oldest object of any source.", unitSeconds, ageSteps(), `max(alikafka_data_age_seconds{SEL})`).withSparkline(),
+		stat(4, "Oldest data", oldestAbout, unitSeconds, ageSteps(), `max(alikafka_data_age_seconds{SEL,FAST})`).withSparkline(),
 		stat(4, "Regions unreachable", "Regions whose last list of instances failed. The table of errors below says why.", unitNone, fromZero(worst),
 			`sum(1 - max by (REGION) (alikafka_up{SEL}))`),
 		stat(4, "Calls that fail", "Share of calls to the cloud that did not end in ok, throttled ones included.", unitShare, []step{{0, calm}, {0.01, warning}, {0.1, worst}},
@@ -36,7 +41,7 @@ func freshnessHeadline() []panel {
 			[]step{{0, calm}, {throttledShare, warning}, {4 * throttledShare, worst}}, `sum(`+throttled+`) / sum(`+calls+`)`).withSparkline(),
 		stat(4, "Nearest limit", "The action that is nearest to its limit, by the plan. Above 100 % the targets of freshness are stretched.", unitShare,
 			[]step{{0, calm}, {0.9, warning}, {1.0001, worst}}, `max(`+needed+`)`).withDecimals(0),
-		stat(4, "Exporters down", "Exporters that Prometheus cannot scrape.", unitNone, fromZero(worst), `sum(1 - up{JOB})`),
+		stat(4, "Exporters down", "Exporters that Prometheus cannot scrape.", unitNone, fromZero(worst), `sum(1 - up{JOB} KNOWN)`),
 	}
 }
 
@@ -49,11 +54,13 @@ const sourceErrors = `alikafka_source_errors_total{SEL} unless alikafka_source_e
 
 func freshnessSources() []panel {
 	return []panel{
-		graph(11, "Age of data by source", "Age of the oldest object of each source. A saw tooth is normal: its height is the cycle. The line is where the alert begins.", unitSeconds,
+		graph(11, "Age of data by source", "Age of the oldest object of each source. A saw tooth is normal: its height is the cycle. The lines are of groups, lists and instances; regions are read once an hour.", unitSeconds,
 			query{`max by (source) (alikafka_data_age_seconds{SEL})`, "{{source}}"}).withSteps(ageSteps()),
-		table(13, "Sources", "What is read one by one. Errors are of the chosen time.",
+		table(13, "Sources", "What is read one by one. Above 100 % of the age that is allowed to a source, an alert begins. Errors are of the chosen time.",
 			[]string{"source", "region_id", "account"},
 			query{`max by (REGION, source) (alikafka_data_age_seconds{SEL})`, "Oldest"},
+			query{fmt.Sprintf(`max by (REGION, source) (alikafka_data_age_seconds{SEL,FAST} / %d or alikafka_data_age_seconds{SEL,SLOW} / %d or alikafka_data_age_seconds{SEL,source="regions"} / %d)`,
+				dataAge, slowDataAge, regionsAge), "Of allowed"},
 			query{`max by (REGION, source) (alikafka_source_objects{SEL})`, "Objects"},
 			query{`max by (REGION, source) (alikafka_source_last_success_timestamp_seconds{SEL}) * 1000`, "Last success"},
 			query{`sum by (REGION, source) (` + sourceErrors + `)`, "Errors"},
@@ -61,11 +68,12 @@ func freshnessSources() []panel {
 			column{name: "source", title: "Source"},
 			column{name: "region_id", title: "Region", width: 120},
 			column{name: "account", title: "Account", width: 100},
-			column{name: "Oldest", unit: unitSeconds, steps: ageSteps(), width: 100},
+			column{name: "Oldest", unit: unitSeconds, width: 90},
+			column{name: "Of allowed", unit: unitShare, steps: []step{{0, calm}, {1, warning}, {3, worst}}, width: 90},
 			column{name: "Objects", unit: unitNone, width: 80},
 			column{name: "Last success", unit: unitMoment, width: 150},
 			column{name: "Errors", unit: unitCount, steps: fromZero(warning), width: 80},
-		).sortedBy("Oldest"),
+		).sortedBy("Of allowed"),
 	}
 }
 
@@ -109,16 +117,16 @@ func plan() []panel {
 
 func process() []panel {
 	return []panel{
-		graph(6, "Memory", "Resident memory of the exporter.", unitBytes, query{`max by (job, instance) (process_resident_memory_bytes{JOB})`, "{{instance}}"}),
-		graph(6, "CPU", "Seconds of processor time, a second.", unitNone, query{`max by (job, instance) (rate(process_cpu_seconds_total{JOB}[RATE]))`, "{{instance}}"}),
-		graph(6, "Scrape", "How long a scrape takes. It copies what is ready: expect milliseconds.", unitSeconds, query{`max by (job, instance) (scrape_duration_seconds{JOB})`, "{{instance}}"}),
+		graph(6, "Memory", "Resident memory of the exporter.", unitBytes, query{`max by (job, instance) (process_resident_memory_bytes{JOB} RUNNING)`, "{{instance}}"}),
+		graph(6, "CPU", "Seconds of processor time, a second.", unitNone, query{`max by (job, instance) (rate(process_cpu_seconds_total{JOB}[RATE]) RUNNING)`, "{{instance}}"}),
+		graph(6, "Scrape", "How long a scrape takes. It copies what is ready: expect milliseconds.", unitSeconds, query{`max by (job, instance) (scrape_duration_seconds{JOB} RUNNING)`, "{{instance}}"}),
 		table(6, "Build and configuration", "Which version runs, since when, whether the last reload succeeded, and how many series it serves.",
 			[]string{"instance", "version"},
 			query{`max by (job, instance, version) (alikafka_exporter_build_info{JOB})`, "Build"},
-			query{`max by (job, instance) (process_start_time_seconds{JOB}) * 1000`, "Started"},
+			query{`max by (job, instance) (process_start_time_seconds{JOB} RUNNING) * 1000`, "Started"},
 			query{`max by (job, instance) (alikafka_exporter_config_last_reload_successful{JOB})`, "Reload"},
 			query{`max by (job, instance) (alikafka_exporter_config_last_reload_success_timestamp_seconds{JOB}) * 1000`, "Configured"},
-			query{`max by (job, instance) (scrape_samples_scraped{JOB})`, "Series"},
+			query{`max by (job, instance) (scrape_samples_scraped{JOB} RUNNING)`, "Series"},
 		).withColumns(
 			column{name: "instance", title: "Exporter"},
 			column{name: "version", title: "Version"},

@@ -204,6 +204,9 @@ func TestWhatIsForbiddenMeanwhileIsNotSent(t *testing.T) {
 		if calls := l.cloud.Calls(sim.Match{Action: "ModifyPartitionNum"}).Calls; r.State != engine.StateNotApplied || !refusedBy(r, "allow_list") || calls != 1 {
 			l.t.Errorf("%s %s after %d calls: %+v", r.State, r.Why, calls, r.Refusals())
 		}
+		if n := sample(l.t, l, "alikafka_guard_refusals_total", "allow_list"); n != 1 {
+			l.t.Errorf("%v refusals counted", n)
+		}
 	})
 }
 

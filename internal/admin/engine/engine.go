@@ -56,8 +56,13 @@ const (
 )
 
 // keepRuns is how long a run is remembered after it ended, and with it its
-// idempotency key. It is longer than every cool-down.
+// idempotency key; longer where a guard looks further back.
 const keepRuns = 8 * 24 * time.Hour
+
+// kept is for how long runs that ended are needed.
+func (g Guards) kept() time.Duration {
+	return max(keepRuns, time.Duration(g.CoolDown), time.Duration(g.Partitions.CoolDown), time.Duration(g.Storm.Window))
+}
 
 // Open replays the journal and returns an engine that acts once Run runs. A
 // damaged journal is no error: the engine then does not act, see Err.
@@ -155,7 +160,7 @@ func (e *Engine) replay(r journal.Record) error {
 // while the turn is held.
 func (e *Engine) carry() []journal.Entry {
 	e.mu.Lock()
-	e.forget(time.Now().Add(-keepRuns))
+	e.forget(time.Now().Add(-e.settings.Load().config.Guards.kept()))
 	entries := []journal.Entry{{Kind: kindKill, Body: e.kill}}
 	for _, id := range e.order {
 		entries = append(entries, journal.Entry{Kind: kindRun + "carried", Body: *e.runs[id]})

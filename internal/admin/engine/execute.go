@@ -273,6 +273,9 @@ func (e *Engine) conclude(ctx context.Context, id string, body []byte, err error
 		return e.unsent(ctx, id, err)
 	}
 	refused, held := errors.AsType[*RefusedError](err)
+	if held {
+		e.count(refused.Verdicts)
+	}
 	return e.persist(ctx, id, "outcome", func(r *Run) {
 		last := &r.Calls[len(r.Calls)-1]
 		outcome := api.OutcomeOf(err)

@@ -207,6 +207,7 @@ func (l *lab) open() error {
 	l.stop = func() {
 		cancel()
 		<-done
+		_ = e.Close() // requests that are still under way must not write once the machine is down
 	}
 	return nil
 }

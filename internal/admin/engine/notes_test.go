@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/common/model"
+
 	"github.com/alikafka-exporter/alikafka-exporter/internal/admin/engine"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/admin/journal"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/sim"
@@ -70,6 +72,34 @@ func TestNotesOutliveSegmentsAndRestarts(t *testing.T) {
 		}
 		if err := l.engine.Note(ctx, "entry", func() {}); err == nil {
 			l.t.Error("what is no JSON was recorded")
+		}
+	})
+}
+
+// TestACoolDownOutlivesSegments: what a guard looks back at is carried over for
+// as long, however many segments of the journal have gone by.
+func TestACoolDownOutlivesSegments(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	var book ledger
+	running(t, func(l *lab, _ *sim.Options) {
+		l.options = book.install
+		l.config.Guards.Partitions.CoolDown = model.Duration(30 * day)
+	}, func(l *lab) {
+		scale := stepOf("ModifyPartitionNum").request("1")
+		l.end(l.do(scale).ID)
+		for i, want := range []engine.State{engine.StateRefused, engine.StateQueued} {
+			time.Sleep(20 * day)
+			for range 100 {
+				if err := l.engine.Note(l.t.Context(), "entry", "a line of the ledger"); err != nil {
+					l.t.Fatal(err)
+				}
+			}
+			scale.Key = fmt.Sprintf("again %d", i)
+			scale.Params["TargetPartitionNum"] = "14"
+			if r := l.do(scale); r.State != want {
+				l.t.Errorf("after %d days: %s, %s", 20*(i+1), r.State, r.Why)
+			}
 		}
 	})
 }

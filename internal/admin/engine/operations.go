@@ -335,8 +335,8 @@ func addTag(params map[string]string, run string) {
 	params["Tag."+n+".Key"], params["Tag."+n+".Value"] = opTag, run
 }
 
-// instanceOf returns the instance that a resource id names: the id of an
-// instance, or Kafka_<instance>_<name>.
+// ofInstance reports whether a resource id is that of an instance, or of
+// something in it: Kafka_<instance>_<name>.
 func ofInstance(resource, instance string) bool {
 	return resource == instance || strings.HasPrefix(resource, "Kafka_"+instance+"_")
 }
