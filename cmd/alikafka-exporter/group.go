@@ -107,17 +107,21 @@ func (v *groupView) tiles() {
 		members.Tone = toneIf(*v.Members == 0 && v.Lag > 0, bad)
 	}
 	rates := tile{Name: "Consumed", Value: "–", Note: "no two polls to compare yet"}
-	consumed, produced, known := 0.0, 0.0, false
+	consumed, consumes := 0.0, false
+	produced, produces := 0.0, false
 	for _, t := range v.Topics {
 		if t.ConsumedPerSecond != nil {
-			consumed, known = consumed+*t.ConsumedPerSecond, true
+			consumed, consumes = consumed+*t.ConsumedPerSecond, true
 		}
 		if t.ProducedPerSecond != nil {
-			produced += *t.ProducedPerSecond
+			produced, produces = produced+*t.ProducedPerSecond, true
 		}
 	}
-	if known {
-		rates.Value, rates.Note = page.Number(consumed)+" / s", page.Number(produced)+" / s are produced"
+	if consumes {
+		rates.Value, rates.Note = page.Number(consumed)+" / s", ""
+	}
+	if consumes && produces {
+		rates.Note = page.Number(produced) + " / s are produced"
 	}
 	read := tile{Name: "Read", Value: v.Age + " ago", Note: "what is shown is of then"}
 	if v.PolledAt == nil {

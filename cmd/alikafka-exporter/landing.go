@@ -310,7 +310,7 @@ func newSourceRow(s collector.SourceState, c collector.Config, now time.Time) so
 	row := sourceRow{
 		Account: s.Account, RegionID: s.RegionID, Source: s.Source, Action: collector.ActionOf(s.Source), Objects: s.Objects,
 		oldest: s.Oldest, Age: page.Ago(now, s.Oldest), Interval: page.Duration(time.Duration(cadence.Interval)), TTL: page.Duration(time.Duration(cadence.TTL)),
-		LastSuccess: page.Ago(now, s.LastSuccess), Late: now.Sub(s.Oldest) > time.Duration(cadence.TTL), State: "ok", Tone: good,
+		LastSuccess: page.Ago(now, s.LastSuccess), Late: !s.Oldest.IsZero() && now.Sub(s.Oldest) > time.Duration(cadence.TTL), State: "ok", Tone: good,
 	}
 	if s.LastSuccess.IsZero() {
 		row.State, row.Tone = "pending", calm

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -112,5 +113,24 @@ func TestASearchIsKeptByTheLinksOfStatuses(t *testing.T) {
 	}
 	if e := unknownInstance(""); e.Status != http.StatusBadRequest || !strings.Contains(e.Detail, "instance_id") {
 		t.Errorf("%+v", e)
+	}
+}
+
+func TestWhatIsNotKnownIsNotShownAsAnything(t *testing.T) {
+	t.Parallel()
+	if row := newSourceRow(collector.SourceState{Source: "topics"}, collector.DefaultConfig(), time.Now()); row.Late || row.Age != "–" {
+		t.Errorf("a source that was not read yet is late: %+v", row)
+	}
+	rate := 3.0
+	v := groupView{Explanation: collector.Explanation{Topics: []collector.TopicExplained{{ConsumedPerSecond: &rate}}}}
+	v.tiles()
+	i := slices.IndexFunc(v.Tiles, func(t tile) bool { return t.Name == "Consumed" })
+	if got := v.Tiles[i]; got.Value != "3 / s" || got.Note != "" {
+		t.Errorf("what is produced is not known, and yet: %+v", got)
+	}
+	v.Topics[0].ProducedPerSecond = &rate
+	v.tiles()
+	if got := v.Tiles[i]; got.Note != "3 / s are produced" {
+		t.Errorf("what is produced is known, and yet: %+v", got)
 	}
 }

@@ -40,7 +40,7 @@ func (s *Server) getActions(x *exchange) error {
 			Allowed: slices.Contains(x.principal.Actions, a.Name) || slices.Contains(x.principal.Effects, a.Effect.String()),
 			Webhook: slices.Contains(engine.WebhookActions(), a.Name),
 		}
-		if a.Effect != api.Read && a.Confirm == "" {
+		if a.Effect != api.Read && !engine.Does(a.Name) {
 			e.Refused = "no read of the cloud shows its effect"
 		}
 		for _, p := range slices.Concat(a.Params, engine.OwnParams(a.Name)) {

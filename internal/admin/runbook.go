@@ -211,7 +211,7 @@ func (r Runbook) validateParams(m *mistakes, path string, action *api.Action) {
 	}
 	for _, p := range slices.Concat(action.Params, extra) {
 		_, given := r.Params[strings.ReplaceAll(p.Name, ".N", ".1")]
-		if p.Required && !given && p.Name != "RegionId" && p.Name != "AddPartitionNum" {
+		if required(action, p) && !given {
 			m.bad(path+"."+p.Name, "is required by %s", r.Action)
 		}
 	}

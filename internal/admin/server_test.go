@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -219,15 +220,30 @@ func TestTheDescriptionIsThatOfTheTable(t *testing.T) {
 		}
 		var catalogue struct {
 			Actions []struct {
-				Action           string
+				Action, Effect   string
+				Refused          string
 				Allowed, Webhook bool
+				Params           []struct {
+					Name     string
+					Required bool
+				}
 			}
 		}
 		if err := json.Unmarshal([]byte(h.do(request{path: "/api/v1/actions", as: "carol"}).text), &catalogue); err != nil {
 			t.Fatal(err)
 		}
 		allowed, webhooks := 0, 0
+		var nowhere []string // what has no instance that tells the region
+		done := 0
 		for _, e := range catalogue.Actions {
+			if e.Effect != "Read" && e.Refused == "" {
+				done++
+			}
+			for _, p := range e.Params {
+				if p.Name == "RegionId" && p.Required && e.Effect != "Read" && e.Refused == "" {
+					nowhere = append(nowhere, e.Action)
+				}
+			}
 			if e.Allowed {
 				allowed++
 			}
@@ -235,8 +251,11 @@ func TestTheDescriptionIsThatOfTheTable(t *testing.T) {
 				webhooks++
 			}
 		}
-		if len(catalogue.Actions) != len(api.Actions()) || allowed != 1 || webhooks != 8 {
-			t.Errorf("%d actions, %d allowed to carol, %d for webhooks", len(catalogue.Actions), allowed, webhooks)
+		if len(catalogue.Actions) != len(api.Actions()) || allowed != 1 || webhooks != 8 || done != 24 {
+			t.Errorf("%d actions, %d allowed to carol, %d for webhooks, %d that the engine does", len(catalogue.Actions), allowed, webhooks, done)
+		}
+		if want := []string{"CreatePostPayOrder", "CreatePrePayOrder"}; !slices.Equal(slices.Sorted(slices.Values(nowhere)), want) {
+			t.Errorf("RegionId is required by %v, want %v", nowhere, want)
 		}
 	})
 }

@@ -19,11 +19,14 @@ const (
 type IncompleteError struct {
 	Action string
 	Got    int // distinct items
-	Total  int // as the cloud counts them
+	Total  int // as the cloud counts them; 0 where it does not, or counts another number every time
 }
 
 // Error implements error.
 func (e *IncompleteError) Error() string {
+	if e.Total == 0 {
+		return fmt.Sprintf("%s: incomplete listing: %d items, and more", e.Action, e.Got)
+	}
 	return fmt.Sprintf("%s: incomplete listing: %d of %d items", e.Action, e.Got, e.Total)
 }
 
@@ -92,7 +95,7 @@ func listPages[T any](action string, name func(T) string, fetch func(page int) (
 		}
 		last = l
 	}
-	return nil, &IncompleteError{Action: action, Got: len(last.items), Total: last.total}
+	return nil, &IncompleteError{Action: action, Got: len(last.items), Total: max(0, last.total)}
 }
 
 // listing is what came of reading all pages once.

@@ -56,8 +56,8 @@ func (a *Action) validate(params map[string]string) error {
 			v.bad(p.Name, "is required")
 		}
 	}
-	for list, given := range numbers {
-		v.numbered(list, given)
+	for _, list := range slices.Sorted(maps.Keys(numbers)) {
+		v.numbered(list, numbers[list])
 	}
 	if len(v.errs) == 0 {
 		v.tags()

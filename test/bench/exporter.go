@@ -89,7 +89,7 @@ func (e *exporter) calmDown() error {
 	if err := e.configure(measuring()); err != nil {
 		return err
 	}
-	if err := e.signal(syscall.SIGHUP); err != nil {
+	if err := e.Signal(syscall.SIGHUP); err != nil {
 		return err
 	}
 	_, err := e.wait(`msg="configuration reloaded"`)
@@ -115,7 +115,7 @@ func (e *exporter) loaded(ctx context.Context) error {
 		case <-time.After(pollEvery + time.Second):
 		case <-limit:
 			return errors.New("the world was not read within five minutes")
-		case <-e.done:
+		case <-e.Done:
 			return errors.New("the exporter ended")
 		}
 	}

@@ -4,6 +4,7 @@ go 1.26.8
 
 require (
 	github.com/alikafka-exporter/alikafka-exporter v0.0.0
+	github.com/alikafka-exporter/alikafka-exporter/test/program v0.0.0
 	github.com/prometheus/client_golang v1.25.0
 	github.com/prometheus/common v0.72.0
 	golang.org/x/sys v0.48.0
@@ -32,3 +33,5 @@ require (
 )
 
 replace github.com/alikafka-exporter/alikafka-exporter => ../..
+
+replace github.com/alikafka-exporter/alikafka-exporter/test/program => ../program

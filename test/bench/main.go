@@ -199,7 +199,7 @@ func referenceLoaded(ctx context.Context, s *stage) error {
 		}
 		// The exporter's own are on its page, too.
 		if n > want-1000 && n >= s.size.newest+s.size.oldest+3*s.size.committed+s.size.owned {
-			return s.reference.cmd.Process.Signal(syscall.SIGHUP)
+			return s.reference.Signal(syscall.SIGHUP)
 		}
 		if err := sleep(ctx, pollEvery); err != nil {
 			return err

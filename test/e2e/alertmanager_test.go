@@ -154,8 +154,8 @@ func (s *site) begin(t *testing.T) {
 
 // kill ends the exporter without a warning.
 func (s *site) kill() {
-	_ = s.exporter.cmd.Process.Kill()
-	<-s.exporter.done
+	_ = s.exporter.Kill()
+	<-s.exporter.Done
 }
 
 // fire tells both peers of an alert, as a pair of Prometheus servers does.
@@ -276,7 +276,7 @@ func TestAlertmanagersDeliverManyTimesAndOnceIsDone(t *testing.T) {
 	}
 	s.fire(t, "KafkaTopicPartitionBound", time.Now().Add(-time.Second)) // resolved
 	eventually(t, "the episode ends", time.Minute, func() bool { return episodes() == 1 && !list.Episodes[0].Ended.IsZero() })
-	if err := s.exporter.stop(); err != nil {
+	if err := s.exporter.Stop(); err != nil {
 		t.Errorf("exporter after SIGTERM: %v", err)
 	}
 }

@@ -77,7 +77,7 @@ func TestPrometheusScrapesTheDemo(t *testing.T) {
 		}
 	}
 	prom.scrapesWell(t)
-	if err := demo.stop(); err != nil {
+	if err := demo.Stop(); err != nil {
 		t.Errorf("demo after SIGTERM: %v", err)
 	}
 }

@@ -4,6 +4,7 @@ go 1.26.8
 
 require (
 	github.com/alikafka-exporter/alikafka-exporter v0.0.0
+	github.com/alikafka-exporter/alikafka-exporter/test/program v0.0.0
 	github.com/prometheus/prometheus v0.315.0
 )
 
@@ -23,3 +24,5 @@ require (
 )
 
 replace github.com/alikafka-exporter/alikafka-exporter => ../..
+
+replace github.com/alikafka-exporter/alikafka-exporter/test/program => ../program

@@ -254,7 +254,7 @@ var printedLines = regexp.MustCompile(`(?s) {2}as\(\) \{.*\n {2}as alice -H 'Pre
 // and delivers a webhook.
 func actAsPrinted(t *testing.T, demo *process, storage string) {
 	t.Helper()
-	lines := printedLines.FindString(demo.text())
+	lines := printedLines.FindString(demo.Said())
 	if lines == "" {
 		t.Fatal("the demo prints no lines to act with")
 	}

@@ -304,7 +304,7 @@ func (l *loop) ends(t *testing.T) {
 	if never := l.prom.query(t, `ALERTS{alertname=~"AlikafkaRunNeedsHuman|AlikafkaJournalNotWritable|AlikafkaBreakerOpen|AlikafkaCredentialsRefused"}`); len(never) > 0 {
 		t.Errorf("alerts of our own: %v", never)
 	}
-	if err := l.exporter.stop(); err != nil {
+	if err := l.exporter.Stop(); err != nil {
 		t.Errorf("exporter after SIGTERM: %v", err)
 	}
 }

@@ -89,7 +89,7 @@ func TestPrometheusAndAlertmanagerStartAsTheDemoSays(t *testing.T) {
 			t.Errorf("%s is not what is shipped: %v %v", name, err, err2)
 		}
 	}
-	if err := demo.stop(); err != nil {
+	if err := demo.Stop(); err != nil {
 		t.Errorf("demo after SIGTERM: %v", err)
 	}
 }

@@ -14,3 +14,7 @@ func AllGuards() []GuardInfo {
 	}
 	return all
 }
+
+// Does reports whether the engine has an operation for an action; all others are
+// refused.
+func Does(action string) bool { return operationOf(action) != nil }

@@ -9,12 +9,11 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
-	"syscall"
 	"time"
+
+	"github.com/alikafka-exporter/alikafka-exporter/test/program"
 )
 
 // patience is how long is waited for what must happen.
@@ -31,19 +30,18 @@ type Demo struct {
 	Pages string // base of the telemetry listener, with a slash at the end
 	Admin string // base of the admin listener, likewise
 
-	cmd     *exec.Cmd
-	output  *os.File
+	program *program.Program
 	storage string
 }
 
 // Start starts the program that the variable EXPORTER names, on free ports, and
 // waits until it has something to show.
 func Start(ctx context.Context) (*Demo, error) {
-	program := os.Getenv("EXPORTER")
-	if program == "" {
-		program = "../../bin/alikafka-exporter"
+	file := os.Getenv("EXPORTER")
+	if file == "" {
+		file = "../../bin/alikafka-exporter"
 	}
-	program, err := filepath.Abs(program)
+	file, err := filepath.Abs(file)
 	if err != nil {
 		return nil, err
 	}
@@ -52,42 +50,33 @@ func Start(ctx context.Context) (*Demo, error) {
 		return nil, err
 	}
 	d := &Demo{storage: storage}
-	if d.output, err = os.Create(filepath.Join(storage, "output")); err != nil { //nolint:gosec // a directory of our own
+	// Not ctx: Stop ends it.
+	d.program, err = program.Start(context.WithoutCancel(ctx), file, "demo", "--web.listen-address=127.0.0.1:0", "--cloud.listen-address=127.0.0.1:0",
+		"--admin.listen-address=127.0.0.1:0", "--storage.path="+filepath.Join(storage, "state"))
+	if err != nil {
+		_ = os.RemoveAll(storage)
+		return nil, fmt.Errorf("%w (make build builds it)", err)
+	}
+	addresses, err := d.program.Await(`status +(http://\S+/)(?s:.*)admin +(http://\S+/)`, patience)
+	if err != nil {
+		d.Stop()
 		return nil, err
 	}
-	// Not ctx: stop ends it.
-	d.cmd = exec.CommandContext(context.WithoutCancel(ctx), program, "demo", "--web.listen-address=127.0.0.1:0", "--cloud.listen-address=127.0.0.1:0", //nolint:gosec // the program under test
-		"--admin.listen-address=127.0.0.1:0", "--storage.path="+filepath.Join(storage, "state"))
-	d.cmd.Stdout, d.cmd.Stderr = d.output, d.output
-	if err := d.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("%w (make e2e builds the program)", err)
-	}
-	addresses := regexp.MustCompile(`status +(http://\S+/)(?s:.*)admin +(http://\S+/)`)
+	d.Pages, d.Admin = addresses[1], addresses[2]
 	ready := func() bool {
-		text, _ := os.ReadFile(d.output.Name())
-		m := addresses.FindSubmatch(text)
-		if m == nil {
-			return false
-		}
-		d.Pages, d.Admin = string(m[1]), string(m[2])
 		status, body, err := d.Ask(ctx, "", http.MethodGet, d.Pages+"metrics", nil, nil)
 		return err == nil && status == http.StatusOK && strings.Contains(body, "\nalikafka_consumer_group_status{") && strings.Contains(body, "\nalikafka_instance_partitions_limit{")
 	}
 	if err := until(ctx, ready); err != nil {
 		d.Stop()
-		text, _ := os.ReadFile(d.output.Name())
-		return nil, fmt.Errorf("the demo has nothing to show: %w\n%s", err, text)
+		return nil, fmt.Errorf("the demo has nothing to show: %w\n%s", err, d.program.Said())
 	}
 	return d, nil
 }
 
 // Stop ends the demo and removes what it kept.
 func (d *Demo) Stop() {
-	_ = d.cmd.Process.Signal(syscall.SIGTERM)
-	late := time.AfterFunc(15*time.Second, func() { _ = d.cmd.Process.Kill() })
-	_ = d.cmd.Wait()
-	late.Stop()
-	_ = d.output.Close()
+	_ = d.program.Stop()
 	_ = os.RemoveAll(d.storage)
 }
 

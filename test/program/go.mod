@@ -1,0 +1,3 @@
+module github.com/alikafka-exporter/alikafka-exporter/test/program
+
+go 1.26.8
