@@ -190,6 +190,7 @@ func (v Verify) validate(m *mistakes, path string) {
 func (r Runbook) validateParams(m *mistakes, path string, action *api.Action) {
 	extra := engine.OwnParams(r.Action)
 	instances := 0
+	values := map[string]string{} // constants, and what stands for what an alert will give
 	for _, name := range slices.Sorted(maps.Keys(r.Params)) {
 		p, sub := r.Params[name], path+"."+name
 		known, ok := paramOf(action, extra, name)
@@ -208,30 +209,39 @@ func (r Runbook) validateParams(m *mistakes, path string, action *api.Action) {
 		if p.Type == typeInstance {
 			instances++
 		}
-	}
-	for _, p := range slices.Concat(action.Params, extra) {
-		_, given := r.Params[strings.ReplaceAll(p.Name, ".N", ".1")]
-		if required(action, p) && !given {
-			m.bad(path+"."+p.Name, "is required by %s", r.Action)
-		}
+		values[name] = p.placeholder()
 	}
 	if instances != 1 {
 		m.bad(path, "one parameter must be of type instance: account and region follow from it")
 	}
-	if refusal := engine.WebhookRefusal(r.Action, r.constants()); refusal != nil {
+	refusal := engine.WebhookRefusal(r.Action, values)
+	if refusal != nil {
 		m.bad(path+"."+refusal.Param, "%s", refusal.Reason)
+	}
+	for _, fault := range paramErrors(engine.CheckParams(r.Action, values)) {
+		p, given := r.Params[fault.Field]
+		if given && !p.constant() || refusal != nil && refusal.Param == fault.Field {
+			continue
+		}
+		m.bad(path+"."+fault.Field, "%s", fault.Reason)
 	}
 }
 
-// constants returns the parameters whose values are known.
-func (r Runbook) constants() map[string]string {
-	values := map[string]string{}
-	for name, p := range r.Params {
-		if p.Label == "" && p.Times == 0 {
-			values[name] = p.Value
-		}
+// constant reports whether the value of the parameter is known.
+func (p Param) constant() bool { return p.Value != "" && p.Label == "" && p.Times == 0 }
+
+// placeholder returns a constant's value. For a name that a label will give it
+// returns one that every action takes. For anything else it is empty, which
+// mostly is a fault by itself, and keeps the rules from being asked that join
+// parameters: whether they hold is known when the alert comes.
+func (p Param) placeholder() string {
+	switch {
+	case p.constant():
+		return p.Value
+	case p.Label != "" && p.Type != typeText:
+		return "placeholder"
 	}
-	return values
+	return ""
 }
 
 func (p Param) validate(m *mistakes, path, name string) {

@@ -108,6 +108,18 @@ func lane(ctx context.Context, a Actor) context.Context {
 	return api.WithLane(ctx, api.LaneRunbook)
 }
 
+// CheckParams judges the parameters of an action that changes something, as Do
+// does before it reads anything. The error is a *api.ParamError, or several of
+// them joined.
+func CheckParams(action string, params map[string]string) error {
+	row, ok := api.Lookup(action)
+	if !ok {
+		return &UnknownError{What: "action", Name: action}
+	}
+	p := &planning{req: Request{Action: action}, row: row, op: operationOf(action), wire: maps.Clone(params), extra: map[string]string{}}
+	return p.check()
+}
+
 // check judges the parameters by themselves.
 func (p *planning) check() error {
 	var errs []error
