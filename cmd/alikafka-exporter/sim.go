@@ -57,6 +57,9 @@ func (p *program) addSim() {
 	p.commands[cmd.FullCommand()] = func(ctx context.Context) error {
 		o := f.options()
 		o.Limits.Default = limit
+		if limit < 0 {
+			o.Limits.PerSourceIP = limit
+		}
 		if instant {
 			o.Delays = sim.Instantly()
 		}

@@ -490,7 +490,6 @@ CreateTopic: Remark is required`
 	}
 }
 
-// A secret that breaks every rule is still not repeated.
 func TestMistakesComeInOneOrder(t *testing.T) {
 	t.Parallel()
 	params := map[string]string{"RegionId": "cn-hangzhou", "ResourceType": "TOPIC", "ResourceId.2": "r", "Tag.2.Key": "k"}
@@ -502,6 +501,7 @@ func TestMistakesComeInOneOrder(t *testing.T) {
 	}
 }
 
+// A secret that breaks every rule is still not repeated.
 func TestRefusalsDoNotRepeatSecrets(t *testing.T) {
 	t.Parallel()
 	const canary = "canary-hunter2"

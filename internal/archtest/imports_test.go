@@ -18,7 +18,7 @@ import (
 const module = "github.com/alikafka-exporter/alikafka-exporter"
 
 // ours lists, for every package with non-test code, which of our packages it
-// may import. Tests may import anything.
+// imports. Tests may import anything.
 var ours = map[string][]string{
 	// The program wires everything and is imported by nobody.
 	"cmd/alikafka-exporter": {
@@ -28,18 +28,16 @@ var ours = map[string][]string{
 	// Files, no code.
 	"alerts": {},
 	// Composes the Config types of those who own them, and nothing else.
-	"internal/config": {"internal/admin", "internal/admin/engine", "internal/api", "internal/collector", "internal/secret"},
+	"internal/config": {"internal/admin", "internal/api", "internal/collector", "internal/secret"},
 	// Acts on what the collector saw; the collector must work without it.
-	"internal/admin": {
-		"internal/admin/engine", "internal/admin/journal", "internal/api", "internal/collector", "internal/page", "internal/secret",
-	},
+	"internal/admin": {"internal/admin/engine", "internal/api", "internal/collector", "internal/page"},
 	// The one door to a write.
 	"internal/admin/engine": {"internal/admin/journal", "internal/api", "internal/collector", "internal/secret"},
 	// Knows nothing of what its records say.
 	"internal/admin/journal": {},
 	// A disk that fails, for tests.
 	"internal/admin/journal/journaltest": {"internal/admin/journal"},
-	"internal/collector":                 {"internal/api", "internal/exposition", "internal/secret"},
+	"internal/collector":                 {"internal/api", "internal/exposition"},
 	// Plays the cloud from the table of actions; knows nothing of who watches it.
 	"internal/sim": {"internal/api"},
 	"internal/api": {"internal/secret"},
@@ -54,20 +52,20 @@ var ours = map[string][]string{
 	"internal/golden": {},
 }
 
-// theirs lists every direct dependency and where it may be used, so that
+// theirs lists every direct dependency and where it is used, so that
 // replacing one is the work of an afternoon. A new row needs a decision
 // record that says what the dependency saves.
 var theirs = map[string][]string{
 	"github.com/alecthomas/kingpin/v2":       {"cmd/alikafka-exporter"},
 	"github.com/prometheus/exporter-toolkit": {"cmd/alikafka-exporter", "internal/admin"},
-	"github.com/prometheus/common":           {"internal/exposition", "cmd/alikafka-exporter", "internal/collector", "internal/config", "internal/api", "internal/admin", "internal/admin/engine"},
+	"github.com/prometheus/common":           {"internal/exposition", "cmd/alikafka-exporter", "internal/collector", "internal/admin", "internal/admin/engine"},
 	"github.com/prometheus/client_golang":    {"internal/exposition", "cmd/alikafka-exporter", "internal/collector", "internal/admin", "internal/admin/engine"},
 	"github.com/prometheus/client_model":     {"internal/collector"},
 	"github.com/klauspost/compress":          {"internal/exposition"},
 	"github.com/aliyun/credentials-go":       {"internal/api"},
-	"github.com/google/uuid":                 {"internal/api", "internal/sim", "internal/admin", "internal/admin/engine"},
-	"golang.org/x/sync":                      {"cmd/alikafka-exporter", "internal/collector", "internal/admin", "internal/api"},
-	"gopkg.in/yaml.v3":                       {"internal/config", "internal/collector", "internal/api", "internal/admin", "internal/secret"},
+	"github.com/google/uuid":                 {"internal/api", "internal/admin", "internal/admin/engine"},
+	"golang.org/x/sync":                      {"cmd/alikafka-exporter", "internal/admin", "internal/api"},
+	"gopkg.in/yaml.v3":                       {"internal/config", "internal/admin"},
 	"github.com/rogpeppe/go-internal":        {},                  // tests only
 	"github.com/google/go-cmp":               {"internal/golden"}, // and tests
 }
@@ -81,47 +79,63 @@ type source struct {
 	imports []string
 }
 
+// TestImports holds what is imported to the rows, and the rows to what is
+// imported.
 func TestImports(t *testing.T) {
 	t.Parallel()
-	seen := map[string]bool{}
+	uses := map[[2]string]bool{} // directories, and what their code but for tests imports
 	for _, s := range sources(t) {
 		allowed, known := ours[s.dir]
 		if !s.test && !known {
 			t.Errorf("%s: package %s has no row in ours: decide what it may import", s.file, s.dir)
 			continue
 		}
-		seen[s.dir] = true
+		uses[[2]string{s.dir}] = true
 		for _, imp := range s.imports {
-			switch pkg, isOurs := strings.CutPrefix(imp, module+"/"); {
+			pkg, isOurs := strings.CutPrefix(imp, module+"/")
+			mod := dependency(imp)
+			switch {
 			case isOurs && strings.HasPrefix(pkg, "cmd/"):
 				t.Errorf("%s imports %s: nobody imports a command", s.file, pkg)
 			case s.test:
 			case isOurs && !slices.Contains(allowed, pkg):
 				t.Errorf("%s imports %s: %s may import of ours only %v", s.file, pkg, s.dir, allowed)
-			case !isOurs && strings.Contains(firstElement(imp), "."):
-				checkTheirs(t, s, imp)
+			case mod != "" && !slices.Contains(theirs[mod], s.dir):
+				t.Errorf("%s imports %s: only %v may", s.file, imp, theirs[mod])
+			case mod == "" && !isOurs && strings.Contains(firstElement(imp), "."):
+				t.Errorf("%s imports %s: not a dependency we decided on", s.file, imp)
+			case isOurs:
+				uses[[2]string{s.dir, pkg}] = true
+			default:
+				uses[[2]string{s.dir, mod}] = true
 			}
 		}
 	}
-	for dir := range ours {
-		if !seen[dir] {
-			t.Logf("no package %s yet", dir)
+	for dir, pkgs := range ours {
+		for _, pkg := range append(pkgs, "") {
+			if !uses[[2]string{dir, pkg}] {
+				t.Errorf("ours lets %s import %q, which it does not", dir, pkg)
+			}
+		}
+	}
+	for mod, dirs := range theirs {
+		for _, dir := range dirs {
+			if !uses[[2]string{dir, mod}] {
+				t.Errorf("theirs lets %s import %s, which it does not", dir, mod)
+			}
 		}
 	}
 }
 
-func checkTheirs(t *testing.T, s source, imp string) {
-	t.Helper()
-	for mod, users := range theirs {
-		if imp != mod && !strings.HasPrefix(imp, mod+"/") {
-			continue
+// dependency returns the module of theirs that a package is of, empty for
+// another.
+func dependency(imp string) string {
+	for mod := range theirs {
+		if imp == mod || strings.HasPrefix(imp, mod+"/") {
+			return mod
 		}
-		if !slices.Contains(users, s.dir) {
-			t.Errorf("%s imports %s: only %v may", s.file, imp, users)
-		}
-		return
 	}
-	t.Errorf("%s imports %s: not a dependency we decided on", s.file, imp)
+	return ""
 }
 
 // TestDependenciesAreDecidedOn holds go.mod to the rows of theirs, and the rows
@@ -142,11 +156,7 @@ func TestDependenciesAreDecidedOn(t *testing.T) {
 	used := map[string]bool{}
 	for _, s := range sources(t) {
 		for _, imp := range s.imports {
-			for mod := range theirs {
-				if imp == mod || strings.HasPrefix(imp, mod+"/") {
-					used[mod] = true
-				}
-			}
+			used[dependency(imp)] = true
 		}
 	}
 	for mod := range theirs {

@@ -31,11 +31,12 @@ type account struct {
 	objects    map[*object]struct{}
 	queues     map[queueKey]*queue
 	complaints map[complaintKey]*complaint
-	marked     map[mark]struct{} // what has to be rendered
-	rows       rowReader         // room for reading histories
-	asked      []sought          // and for what is looked for in them
-	allotted   time.Time         // when it was last decided how finely instances are shown
-	unallotted bool              // and there is one for which it was not
+	marked     map[mark]struct{}    // what has to be rendered
+	rows       rowReader            // room for reading histories
+	asked      []sought             // and for what is looked for in them
+	overrun    map[string]time.Time // sources whose maximum ages the rate limit does not allow, and since when; of publishing
+	allotted   time.Time            // when it was last decided how finely instances are shown
+	unallotted bool                 // and there is one for which it was not
 	ready      chan struct{}
 	isReady    bool
 
@@ -88,7 +89,7 @@ func newAccount(o Account, config Config, logger *slog.Logger, m *Metrics, p *pu
 		Account: o, config: config, perRegion: o.PerRegion, logger: logger.With("account", o.Name), metrics: m,
 		regions: map[string]*region{}, objects: map[*object]struct{}{}, queues: map[queueKey]*queue{},
 		complaints: map[complaintKey]*complaint{}, ready: make(chan struct{}), sources: map[string]*source{},
-		publisher: p, changed: make(chan struct{}, 1), marked: map[mark]struct{}{}, unallotted: true,
+		publisher: p, changed: make(chan struct{}, 1), marked: map[mark]struct{}{}, overrun: map[string]time.Time{}, unallotted: true,
 	}
 	for _, s := range sources() {
 		a.sources[s.name] = s
@@ -172,6 +173,17 @@ func (a *account) consumed(o *object) bool {
 func (a *account) instance(o *object) *instance {
 	if r := a.regions[o.region]; r != nil {
 		return r.instances[o.instance]
+	}
+	return nil
+}
+
+// named returns the instance of that id; nil for none, that of the first region
+// where an inconsistent cloud names it in two. Called with a.mu held.
+func (a *account) named(id string) *instance {
+	for _, region := range sortedKeys(a.regions) {
+		if i := a.regions[region].instances[id]; i != nil {
+			return i
+		}
 	}
 	return nil
 }
@@ -275,6 +287,30 @@ func (a *account) forgive(o *object) {
 	if len(c.objects) == 0 {
 		delete(a.complaints, k)
 		a.logger.Info("source recovered", "region_id", o.region, "source_name", o.source.name, "failures", c.count)
+	}
+}
+
+// reportPlan logs when the rate limit no longer allows the maximum ages of a
+// source, and when it does again, which is not believed for ten minutes: a rate
+// that adapts may waver.
+func (a *account) reportPlan() {
+	now := time.Now()
+	feasible := map[string]bool{}
+	for _, r := range a.planRows(DefaultSupposed()) {
+		feasible[r.Source] = r.MaxAgeHeld
+		if _, known := a.overrun[r.Source]; r.MaxAgeHeld || known {
+			continue
+		}
+		a.overrun[r.Source] = now
+		a.logger.Warn("the rate limit does not allow the maximum age; plan and the status page say what would help",
+			"source_name", r.Source, "action", r.Action, "objects", r.Objects,
+			"calls_per_second", r.Rate, "required_calls_per_second", r.Least, "max_age", r.MaxAge, "worst_age", r.Worst)
+	}
+	for _, source := range sortedKeys(a.overrun) {
+		if held, known := feasible[source]; (held || !known) && now.Sub(a.overrun[source]) >= complainEvery {
+			delete(a.overrun, source)
+			a.logger.Info("the rate limit allows the maximum age again", "source_name", source)
+		}
 	}
 }
 

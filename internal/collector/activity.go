@@ -236,17 +236,15 @@ func (c *Collector) Hint(o Object, reason string) bool {
 func (a *account) hint(o Object, reason string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, r := range a.regions {
-		i := r.instances[o.InstanceID]
-		if i == nil {
-			continue
-		}
-		if t := i.topics[o.Topic]; t != nil {
-			return a.pull(t.status, reason)
-		}
-		if g := i.groups[o.ConsumerGroup]; g != nil {
-			return a.pull(g.progress, reason)
-		}
+	i := a.named(o.InstanceID)
+	if i == nil {
+		return false
+	}
+	if t := i.topics[o.Topic]; t != nil {
+		return a.pull(t.status, reason)
+	}
+	if g := i.groups[o.ConsumerGroup]; g != nil {
+		return a.pull(g.progress, reason)
 	}
 	return false
 }

@@ -115,12 +115,7 @@ func (c *Collector) HasInstance(id string) bool {
 func (a *account) hasInstance(id string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, r := range a.regions {
-		if r.instances[id] != nil {
-			return true
-		}
-	}
-	return false
+	return a.named(id) != nil
 }
 
 // Page is the page of everything that is known, kept ready while Run runs.

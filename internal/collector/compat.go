@@ -60,7 +60,9 @@ func kafkaExporterGroupFamilies() []anyFamily {
 			show(float64(sum))
 		}},
 		family[groupTopicView]{"kafka_consumergroup_lag_sum", nil, "Current Approximate Lag of a ConsumerGroup at Topic for all partitions", func(t groupTopicView, show emit) {
-			show(float64(t.lag))
+			if t.known {
+				show(float64(t.lag))
+			}
 		}},
 	))...)
 	return append(all, rows(bare(
@@ -136,10 +138,8 @@ func (p *compatPage) show(i *Instance, c Config) *exposition.Page {
 func (a *account) instanceView(id string) *Instance {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, region := range sortedKeys(a.regions) {
-		if i := a.regions[region].instances[id]; i != nil {
-			return i.publish()
-		}
+	if i := a.named(id); i != nil {
+		return i.publish()
 	}
 	return nil
 }

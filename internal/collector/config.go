@@ -264,9 +264,13 @@ const (
 	maxTTL      = 7 * 24 * time.Hour
 )
 
+func isCadence(d model.Duration) bool {
+	return time.Duration(d) >= minInterval && time.Duration(d) <= maxTTL
+}
+
 // checkCadence reports what is out of these bounds.
 func checkCadence(bad func(path, format string, args ...any), path string, d model.Duration) (ok bool) {
-	if ok = time.Duration(d) >= minInterval && time.Duration(d) <= maxTTL; !ok {
+	if ok = isCadence(d); !ok {
 		bad(path, "%s is not between %s and %s", d, model.Duration(minInterval), model.Duration(maxTTL))
 	}
 	return ok

@@ -136,10 +136,8 @@ func (c *Collector) GroupNames(instanceID string) ([]string, bool) {
 func (a *account) groupNames(instanceID string) ([]string, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, r := range a.regions {
-		if i := r.instances[instanceID]; i != nil {
-			return sortedKeys(i.groups), true
-		}
+	if i := a.named(instanceID); i != nil {
+		return sortedKeys(i.groups), true
 	}
 	return nil, false
 }
@@ -162,28 +160,25 @@ func (c *Collector) InstanceIDs() []string {
 func (a *account) explain(instanceID, consumerGroup string) (Explanation, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for id, r := range a.regions {
-		i := r.instances[instanceID]
-		if i == nil || i.groups[consumerGroup] == nil {
-			continue
-		}
-		g := i.groups[consumerGroup]
-		x := Explanation{
-			Account: a.Name, RegionID: id, InstanceID: instanceID, ConsumerGroup: consumerGroup, At: time.Now().UTC(),
-			Thresholds: a.thresholds(), Topics: []TopicExplained{}, Polls: []time.Time{}, Samples: []GroupSample{},
-		}
-		if g.progress.err != nil {
-			x.LastError = g.progress.err.Error()
-		}
-		x.explain(g.view, a.ttl(sourceProgress))
-		for n := range x.Topics {
-			if t := i.topics[x.Topics[n].Topic]; t != nil && t.view.Produced.Known {
-				x.Topics[n].ProducedPerSecond = &t.view.Produced.PerSecond
-			}
-		}
-		return x, true
+	i := a.named(instanceID)
+	if i == nil || i.groups[consumerGroup] == nil {
+		return Explanation{}, false
 	}
-	return Explanation{}, false
+	g := i.groups[consumerGroup]
+	x := Explanation{
+		Account: a.Name, RegionID: i.view.RegionID, InstanceID: instanceID, ConsumerGroup: consumerGroup, At: time.Now().UTC(),
+		Thresholds: a.thresholds(), Topics: []TopicExplained{}, Polls: []time.Time{}, Samples: []GroupSample{},
+	}
+	if g.progress.err != nil {
+		x.LastError = g.progress.err.Error()
+	}
+	x.explain(g.view, a.ttl(sourceProgress))
+	for n := range x.Topics {
+		if t := i.topics[x.Topics[n].Topic]; t != nil && t.view.Produced.Known {
+			x.Topics[n].ProducedPerSecond = &t.view.Produced.PerSecond
+		}
+	}
+	return x, true
 }
 
 func (a *account) thresholds() Thresholds {

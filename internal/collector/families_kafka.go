@@ -188,7 +188,7 @@ var groupEntity = entity[groupView]{
 			sum, known := int64(0), false
 			for i := range g.topics() {
 				t := sumUp(&g.Progress.Data.Topics[i])
-				sum, known = sum+t.lag, known || t.any
+				sum, known = sum+t.lag, known || t.known
 			}
 			if known {
 				show(float64(sum))
@@ -198,7 +198,7 @@ var groupEntity = entity[groupView]{
 			worst, known := 0.0, false
 			for i := range g.topics() {
 				t := sumUp(&g.Progress.Data.Topics[i])
-				worst, known = max(worst, t.seconds), known || t.any
+				worst, known = max(worst, t.seconds), known || t.known
 			}
 			if known {
 				show(worst)
@@ -231,7 +231,8 @@ type groupTopicView struct {
 	lag     int64
 	seconds float64
 	method  LagMethod // of the partition that has the most seconds
-	any     bool      // some partition has both offsets
+	any     bool      // some partition has a commit
+	known   bool      // some partition has both offsets, and so there is a lag
 }
 
 func sumUp(t *GroupTopic) groupTopicView {
@@ -242,6 +243,10 @@ func sumUp(t *GroupTopic) groupTopicView {
 			continue
 		}
 		s.any = true
+		if !p.measured() {
+			continue
+		}
+		s.known = true
 		s.lag += p.Lag()
 		if p.Method != LagNone && (s.method == LagNone || p.Seconds > s.seconds) {
 			s.seconds, s.method = p.Seconds, p.Method
@@ -266,10 +271,18 @@ var groupTopicEntity = entity[groupTopicView]{
 		})
 	},
 	families: []family[groupTopicView]{
-		{"alikafka_consumer_group_topic_lag_messages", nil, "Messages of the topic that the group has yet to consume.", func(t groupTopicView, show emit) { show(float64(t.lag)) }},
+		{"alikafka_consumer_group_topic_lag_messages", nil, "Messages of the topic that the group has yet to consume.", func(t groupTopicView, show emit) {
+			if t.known {
+				show(float64(t.lag))
+			}
+		}},
 		{
 			"alikafka_consumer_group_topic_lag_seconds", nil, "Time that the oldest message of the topic the group has yet to consume had waited at the poll; the maximum over partitions.",
-			func(t groupTopicView, show emit) { show(t.seconds) },
+			func(t groupTopicView, show emit) {
+				if t.known {
+					show(t.seconds)
+				}
+			},
 		},
 		{
 			"alikafka_consumer_group_topic_lag_seconds_method",
@@ -277,7 +290,7 @@ var groupTopicEntity = entity[groupTopicView]{
 			"How the seconds of lag came about: 1 for the method in use. history is exact to the distance of two samples, at_most is an upper bound, at_least a lower one.",
 			func(t groupTopicView, show emit) {
 				for m, name := range lagMethods {
-					if name != "" {
+					if t.known && name != "" {
 						show(boolean(LagMethod(m) == t.method), name)
 					}
 				}

@@ -219,7 +219,7 @@ func (a *account) tagTarget(tags []api.Tag) time.Duration {
 			continue
 		}
 		d, err := model.ParseDuration(t.Value)
-		if err == nil && time.Duration(d) >= minInterval && time.Duration(d) <= maxTTL {
+		if err == nil && isCadence(d) {
 			return time.Duration(d)
 		}
 		a.logger.Debug("tag is no freshness target", "tag", t.Key, "value", t.Value)

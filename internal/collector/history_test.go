@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/common/model"
 
+	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/sim"
 )
@@ -213,4 +215,20 @@ func TestExplain(t *testing.T) {
 			t.Error("it explains a group that is not there")
 		}
 	})
+}
+
+// TestAnAnswerWithoutRebalancesTakesNoneBack has an answer without them between
+// two that tell of the same.
+func TestAnAnswerWithoutRebalancesTakesNoneBack(t *testing.T) {
+	t.Parallel()
+	w, now := collector.NewWatch(), time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	told := []api.Rebalance{{Generation: 6, LastRebalanceTimestamp: now.UnixMilli()}, {Generation: 5, LastRebalanceTimestamp: now.Add(-time.Hour).UnixMilli()}}
+	for i, list := range [][]api.Rebalance{told, nil, told} {
+		now = now.Add(30 * time.Second)
+		r := answer(10, 10, "owned")
+		r.Progress.Rebalances = slices.Clone(list)
+		if g := w.Poll(r, api.Times{Sent: now, Answered: now}); g.RebalancesSeen != 0 || len(g.Rebalances) != len(told) {
+			t.Errorf("poll %d: %d rebalances seen, of %d", i, g.RebalancesSeen, len(g.Rebalances))
+		}
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -283,6 +284,50 @@ func TestRates(t *testing.T) {
 		for _, name := range []string{"alikafka_topic_produced_messages_per_second", "alikafka_consumer_group_topic_consumed_messages_per_second"} {
 			if v, ok := value(f, name); !ok || v < 8 || v > 12 {
 				t.Errorf("%s = %v, %t; 10 are produced and consumed", name, v, ok)
+			}
+		}
+	})
+}
+
+// withoutLogEnds is a cloud whose answers tell no log ends of what groups
+// consume.
+type withoutLogEnds struct{ *sim.Cloud }
+
+func (c withoutLogEnds) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := c.Cloud.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, err
+	}
+	body = regexp.MustCompile(`"BrokerOffset":-?\d+,`).ReplaceAll(body, nil)
+	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	return resp, nil
+}
+
+func TestWithoutTheLogEndThereIsNoLag(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		cloud := newCloud(t, sim.Options{World: world("a")})
+		for name, test := range map[string]struct {
+			cloud http.RoundTripper
+			want  bool
+		}{"told": {cloud, true}, "not told": {withoutLogEnds{cloud}, false}} {
+			e := start(t, defaults("cn-hangzhou"), test.cloud)
+			e.run(t, 2*time.Minute)
+			f := gather(t, e.Families(""))
+			for _, lag := range []string{"", "topic_", "partition_"} {
+				for _, unit := range []string{"messages", "seconds"} {
+					family := "alikafka_consumer_group_" + lag + "lag_" + unit
+					if got := has(f, family, "consumer_group", "group-of-a"); got != test.want {
+						t.Errorf("log ends %s: %s shown %t", name, family, got)
+					}
+				}
+			}
+			if !has(f, "alikafka_consumer_group_partition_offset", "consumer_group", "group-of-a") {
+				t.Errorf("log ends %s: there are no committed offsets", name)
 			}
 		}
 	})

@@ -80,7 +80,7 @@ func (a *account) mergeInstances(o *object, list []api.Instance) {
 		renamed := i.view.detail != nil && info.Name != i.view.Info.Data.Name
 		config, err := info.Config()
 		if err != nil {
-			a.logger.Debug("instance configuration is unreadable", "region_id", o.region, "err", err)
+			a.logger.Debug("instance configuration is unreadable", "region_id", o.region, "instance_id", info.InstanceID, "err", err)
 		}
 		i.change(func(v *Instance, at time.Time) { v.Info = Section[InstanceInfo]{InstanceInfo{info, config}, at} })
 		a.mark(o.region, info.InstanceID, kindInstance, "")
@@ -503,6 +503,9 @@ func (g *GroupProgress) takeRebalances(list []api.Rebalance, prev *GroupProgress
 		}
 	}
 	slices.SortStableFunc(list, func(x, y api.Rebalance) int { return cmp.Compare(y.LastRebalanceTimestamp, x.LastRebalanceTimestamp) })
+	if len(list) == 0 { // an answer that tells of none takes none back: the next would count them again
+		list = prev.Rebalances
+	}
 	g.Rebalances, g.RebalancesSeen = list, prev.RebalancesSeen
 	g.RebalancesKnown = prev.RebalancesKnown || g.State != "" || len(list) > 0
 	if !prev.RebalancesKnown || len(list) == 0 {

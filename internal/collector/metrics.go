@@ -2,6 +2,7 @@ package collector
 
 import (
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -150,6 +151,7 @@ func (m *Metrics) Watch(account string, l *api.Limiter) {
 func (m *Metrics) Forget(account string) {
 	m.mu.Lock()
 	delete(m.limits, account)
+	maps.DeleteFunc(m.down, func(k regionKey, _ time.Time) bool { return k.account == account })
 	m.mu.Unlock()
 	labels := prometheus.Labels{"account": account}
 	for _, v := range []interface{ DeletePartialMatch(prometheus.Labels) int }{m.requests, m.duration, m.throttled, m.waited, m.unavailable, m.errors} {

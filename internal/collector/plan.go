@@ -198,21 +198,22 @@ func (a *account) planRows(s Supposed) []PlanRow {
 	for o := range a.objects {
 		q := a.queue(o.source, o.region)
 		objects[q]++
-		if !o.counted {
+		if o.counted == 0 {
 			unread[q] = append(unread[q], o)
 		}
 	}
 	bySource := map[string]*PlanRow{}
-	for q, n := range objects {
+	// In an order, so that sums come out the same to the last bit each time.
+	for _, q := range slices.SortedFunc(maps.Keys(objects), func(x, y *queue) int { return cmp.Compare(x.bucket, y.bucket) }) {
 		needs := maps.Clone(q.needs)
 		for _, o := range unread[q] {
 			if n := a.need(o); n.urgency == urgencyWanted {
-				needs[n] += max(1, o.calls)
+				needs[n] += o.cost()
 			} else {
-				s.share(needs, &a.config, o.source.name, max(1, o.calls))
+				s.share(needs, &a.config, o.source.name, o.cost())
 			}
 		}
-		row := newPlanRow(q.source, &a.config, n, needs, q.rate)
+		row := newPlanRow(q.source, &a.config, objects[q], needs, q.rate)
 		row.Account = a.Name
 		if sum := bySource[row.Source]; sum != nil {
 			sum.add(&row)

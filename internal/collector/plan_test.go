@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -148,4 +149,73 @@ func checkPlan(t *testing.T, which string, row *collector.PlanRow, got measured)
 	if got.worst > 1.5*row.Worst.Seconds()+5 {
 		t.Errorf("%s: a group was %.0f s old, planned are at most %.0f s", which, got.worst, row.Worst.Seconds())
 	}
+}
+
+// TestThePlanFollowsWhatListingsTake has an instance grow until its listing
+// takes several calls, and then vanish beside another one.
+func TestThePlanFollowsWhatListingsTake(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		clouds := map[string]*sim.Cloud{}
+		for name, topics := range map[string][]int{"small": {1, 1}, "grown": {1, 250}, "one left": {1}} {
+			w := sim.World{Accounts: []sim.Account{{Name: "main"}}}
+			for i, n := range topics {
+				in := sim.Instance{ID: fmt.Sprintf("alikafka_pre-cn-%d", i), RegionID: "cn-hangzhou", TopicLimit: 1000}
+				for t := range n {
+					in.Topics = append(in.Topics, sim.Topic{Name: fmt.Sprintf("topic-%d", t), Partitions: 1})
+				}
+				w.Accounts[0].Instances = append(w.Accounts[0].Instances, in)
+			}
+			clouds[name] = newCloud(t, sim.Options{World: &w})
+		}
+		cloud := &switchable{}
+		cloud.set(clouds["small"], clouds["small"])
+		e := start(t, defaults("cn-hangzhou"), cloud)
+		defer background(t, e)()
+		for _, step := range []struct {
+			cloud string
+			calls float64 // that reading all lists of topics takes
+		}{{"small", 2}, {"grown", 1 + 3}, {"one left", 1}} {
+			cloud.set(clouds[step.cloud], clouds[step.cloud])
+			<-time.After(10 * time.Minute)
+			for _, row := range e.Plan(collector.DefaultSupposed()) {
+				if got := row.Required * row.Target.Seconds(); row.Source == "topics" && math.Abs(got-step.calls) > 1e-6 {
+					t.Errorf("%s: the plan reckons with %.2f calls for all lists of topics, want %v", step.cloud, got, step.calls)
+				}
+			}
+		}
+	})
+}
+
+// TestTheLogTellsWhenMaximumAgesCannotBeHeld leaves hardly any rate to polling
+// groups, and then has nearly all of them vanish.
+func TestTheLogTellsWhenMaximumAgesCannotBeHeld(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		many, few := newCloud(t, sim.Options{World: crowd(60, nil, nil)}), newCloud(t, sim.Options{World: crowd(2, nil, nil)})
+		cloud := &switchable{}
+		cloud.set(many, many)
+		s := defaults("cn-hangzhou")
+		s.limits.Actions = map[string]float64{busiest: 0.05}
+		e := start(t, s, cloud)
+		defer background(t, e)()
+		expect := func(when string, warned, relieved int) {
+			t.Helper()
+			log := e.log.String()
+			if n := strings.Count(log, "does not allow the maximum age"); n != warned {
+				t.Errorf("%s: %d warnings, want %d", when, n, warned)
+			}
+			if n := strings.Count(log, "allows the maximum age again"); n != relieved {
+				t.Errorf("%s: %d times it is taken back, want %d", when, n, relieved)
+			}
+		}
+		<-time.After(time.Hour)
+		expect("too many groups", 1, 0)
+		if !strings.Contains(e.log.String(), "level=WARN msg=\"the rate limit does not allow") || !strings.Contains(e.log.String(), "source_name=consumer_group_progress action=GetConsumerProgress objects=60 ") {
+			t.Error("the warning does not say what of")
+		}
+		cloud.set(few, few)
+		<-time.After(time.Hour)
+		expect("few groups", 1, 1)
+	})
 }

@@ -140,6 +140,7 @@ func (a *account) publishing(ctx context.Context) {
 		case <-a.changed:
 		case <-t.C:
 			a.sweep()
+			a.reportPlan()
 		}
 		a.publish()
 	}
@@ -214,8 +215,15 @@ func (a *account) jobs() []job {
 			topics[bucketOf(m.name)] = topics[bucketOf(m.name)] || m.kind == kindTopic
 			groups[bucketOf(m.name)] = groups[bucketOf(m.name)] || m.kind == kindGroup
 		}
-		jobs = i.appendTopicBuckets(jobs, k.instance, topics)
-		jobs = i.appendGroupBuckets(jobs, k.instance, groups)
+		like := job{kind: kindTopic, instance: k.instance}
+		if i == nil {
+			i = &instance{} // that is gone, and leaves empty buckets
+		} else {
+			like.of = i.view
+		}
+		jobs = appendBuckets(jobs, like, i.topics, topics, func(j *job, t *topic) { j.topics = append(j.topics, t.view) })
+		like.kind = kindGroup
+		jobs = appendBuckets(jobs, like, i.groups, groups, func(j *job, g *group) { j.groups = append(j.groups, g.view) })
 		for n := range jobs[first:] {
 			jobs[first+n].region = k.region
 		}
@@ -250,48 +258,19 @@ func (a *account) job(i *instance, m mark, now time.Time) job {
 	return j
 }
 
-// appendTopicBuckets appends a job for each bucket that is wanted; i may be
-// nil.
-func (i *instance) appendTopicBuckets(jobs []job, id string, wanted [buckets]bool) []job {
-	if i == nil {
-		return appendEmptied(jobs, id, kindTopic, wanted)
-	}
-	for b, names := range spread(i.topics, wanted) {
+// appendBuckets appends a job like like for each bucket of all that is wanted,
+// into which take puts what is in the bucket.
+func appendBuckets[T any](jobs []job, like job, all map[string]T, wanted [buckets]bool, take func(*job, T)) []job {
+	for b, names := range spread(all, wanted) {
 		if !wanted[b] {
 			continue
 		}
-		j := job{kind: kindTopic, instance: id, bucket: strconv.Itoa(b), of: i.view, topics: make([]*Topic, len(names))}
-		for n, name := range names {
-			j.topics[n] = i.topics[name].view
+		j := like
+		j.bucket = strconv.Itoa(b)
+		for _, name := range names {
+			take(&j, all[name])
 		}
 		jobs = append(jobs, j)
-	}
-	return jobs
-}
-
-func (i *instance) appendGroupBuckets(jobs []job, id string, wanted [buckets]bool) []job {
-	if i == nil {
-		return appendEmptied(jobs, id, kindGroup, wanted)
-	}
-	for b, names := range spread(i.groups, wanted) {
-		if !wanted[b] {
-			continue
-		}
-		j := job{kind: kindGroup, instance: id, bucket: strconv.Itoa(b), of: i.view, groups: make([]*ConsumerGroup, len(names))}
-		for n, name := range names {
-			j.groups[n] = i.groups[name].view
-		}
-		jobs = append(jobs, j)
-	}
-	return jobs
-}
-
-// appendEmptied appends jobs for the buckets of an instance that is gone.
-func appendEmptied(jobs []job, id string, k kind, wanted [buckets]bool) []job {
-	for b, yes := range wanted {
-		if yes {
-			jobs = append(jobs, job{kind: k, instance: id, bucket: strconv.Itoa(b)})
-		}
 	}
 	return jobs
 }

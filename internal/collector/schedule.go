@@ -66,7 +66,7 @@ type object struct {
 	index    int       // in its heap; -1 while it is being read or after it was dropped
 	gone     bool
 	need     need
-	counted  bool          // need is among those of the queue
+	counted  float64       // calls of it that are in the sums of the queue, under need; 0: none
 	interval time.Duration // that it was given last
 	calls    float64       // that a read takes; 0 means 1
 	activity activity
@@ -86,6 +86,9 @@ func (o *object) since() time.Time {
 	}
 	return o.at
 }
+
+// cost is how many calls a read of the object takes.
+func (o *object) cost() float64 { return max(1, o.calls) }
 
 // queue is the work of one bucket.
 type queue struct {
@@ -376,25 +379,25 @@ func (q *queue) follow(o *object, start time.Time, interval time.Duration) {
 
 // count keeps the sums of needs, from which the spread is made.
 func (q *queue) count(o *object, n need) {
-	if o.counted && o.need == n {
+	if o.counted == o.cost() && o.need == n {
 		return
 	}
 	q.discount(o)
-	o.need, o.counted = n, true
-	q.needs[n] += max(1, o.calls)
+	o.need, o.counted = n, o.cost()
+	q.needs[n] += o.counted
 	q.stale = true
 }
 
 // discount takes o out of the sums.
 func (q *queue) discount(o *object) {
-	if !o.counted {
+	if o.counted == 0 {
 		q.unread--
 		return
 	}
-	o.counted, q.stale = false, true
-	if q.needs[o.need] -= max(1, o.calls); q.needs[o.need] < 1 {
+	if q.needs[o.need] -= o.counted; q.needs[o.need] < 1 {
 		delete(q.needs, o.need)
 	}
+	o.counted, q.stale = 0, true
 }
 
 // respread makes the spread anew where something has changed: of the rate,
@@ -495,11 +498,11 @@ func (a *account) move(o *object, release, due time.Time) {
 // retarget takes a change of what o needs into account, unless it is being
 // read: that will. Called with a.mu held.
 func (a *account) retarget(o *object) {
-	if o == nil || o.index < 0 || !o.counted && o.at.IsZero() {
+	if o == nil || o.index < 0 || o.counted == 0 && o.at.IsZero() {
 		return
 	}
 	n := a.need(o)
-	if o.counted && n == o.need {
+	if o.counted > 0 && n == o.need {
 		return
 	}
 	a.resumeAt(o)

@@ -1,6 +1,9 @@
 package collector
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Subject is an instance or a consumer group with what its metrics say now, so
 // that pages and metrics cannot disagree.
@@ -58,5 +61,5 @@ func (s Subject) Time(family string) time.Time {
 	if !ok {
 		return time.Time{}
 	}
-	return time.UnixMilli(int64(v * 1000))
+	return time.UnixMilli(int64(math.Round(v * 1000)))
 }

@@ -38,12 +38,8 @@ const maxSize = 8 << 20
 // Load reads a file. Paths in it are relative to its directory. What is wrong
 // in the file is an *Error; another error means that it could not be read.
 func Load(path string) (*Config, error) {
-	data, err := os.ReadFile(path) //nolint:gosec // the user names the file
-	if err != nil {
-		return nil, err
-	}
-	c, err := parse(path, data)
-	if err != nil {
+	c := Default()
+	if err := decodeFile(path, c, c.validate); err != nil {
 		return nil, err
 	}
 	c.resolvePaths(filepath.Dir(path))
@@ -51,25 +47,36 @@ func Load(path string) (*Config, error) {
 }
 
 // Parse reads a configuration. Every error is an *Error.
-func Parse(data []byte) (*Config, error) { return parse("", data) }
-
-func parse(file string, data []byte) (*Config, error) {
-	if len(data) > maxSize {
-		return nil, tooLarge(file)
-	}
+func Parse(data []byte) (*Config, error) {
 	c := Default()
-	d := decoder{lines: map[string]int{}}
-	if d.document(data, reflect.ValueOf(c).Elem()) {
-		c.validate(&d)
-	}
-	if len(d.mistakes) > 0 {
-		return nil, d.failure(file)
+	if err := decode("", data, c, c.validate); err != nil {
+		return nil, err
 	}
 	return c, nil
 }
 
-func tooLarge(file string) error {
-	return &Error{File: file, Mistakes: []Mistake{{Message: fmt.Sprintf("larger than %d bytes", maxSize)}}}
+func decodeFile(path string, into any, validate func(*decoder)) error {
+	data, err := os.ReadFile(path) //nolint:gosec // the user names the file
+	if err != nil {
+		return err
+	}
+	return decode(path, data, into, validate)
+}
+
+// decode fills into, which holds the defaults, and has validate judge it when
+// there is something to judge.
+func decode(file string, data []byte, into any, validate func(*decoder)) error {
+	if len(data) > maxSize {
+		return &Error{File: file, Mistakes: []Mistake{{Message: fmt.Sprintf("larger than %d bytes", maxSize)}}}
+	}
+	d := decoder{lines: map[string]int{}}
+	if d.document(data, reflect.ValueOf(into).Elem()) {
+		validate(&d)
+	}
+	if len(d.mistakes) > 0 {
+		return d.failure(file)
+	}
+	return nil
 }
 
 // validate tells d what is wrong in a tree that has the right shape.

@@ -1,9 +1,7 @@
 package config
 
 import (
-	"os"
 	"path/filepath"
-	"reflect"
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/admin"
 )
@@ -13,7 +11,7 @@ import (
 // is wrong in the file is an *Error.
 func LoadRunbooks(path string) (admin.Config, []admin.Runbook, error) {
 	c := Default()
-	if err := decodeFile(path, c, func(d *decoder) { c.validateAdmin(d) }); err != nil {
+	if err := decodeFile(path, c, c.validateAdmin); err != nil {
 		return admin.Config{}, nil, err
 	}
 	c.Admin.ResolvePaths(filepath.Dir(path))
@@ -24,22 +22,4 @@ func LoadRunbooks(path string) (admin.Config, []admin.Runbook, error) {
 // is wrong in the file is an *Error.
 func Decode(path string, into any) error {
 	return decodeFile(path, into, func(*decoder) {})
-}
-
-func decodeFile(path string, into any, validate func(*decoder)) error {
-	data, err := os.ReadFile(path) //nolint:gosec // the user names the file
-	if err != nil {
-		return err
-	}
-	if len(data) > maxSize {
-		return tooLarge(path)
-	}
-	d := decoder{lines: map[string]int{}}
-	if d.document(data, reflect.ValueOf(into).Elem()) {
-		validate(&d)
-	}
-	if len(d.mistakes) > 0 {
-		return d.failure(path)
-	}
-	return nil
 }

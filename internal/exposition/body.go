@@ -122,15 +122,6 @@ func (b *body) within(instance string, visit func(l *leaf, from, to int)) {
 	}
 }
 
-// eachKey visits the keys of an instance.
-func (b *body) eachKey(instance string, visit func(key)) {
-	b.within(instance, func(l *leaf, from, to int) {
-		for _, k := range l.keys[from:to] {
-			visit(k)
-		}
-	})
-}
-
 // summed returns the sum of an instance's blocks, or of all when instance is
 // empty.
 func (b *body) summed(instance string) sum {

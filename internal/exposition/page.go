@@ -214,31 +214,12 @@ func (u *Update) Set(family int, instance, bucket string, lines []byte) {
 	})
 }
 
-// Remove removes a block, if it is there.
-func (u *Update) Remove(family int, instance, bucket string) {
-	_ = u.page.columns[family] // the index has to be one
-	u.remove(family, key{instance, bucket})
-}
-
 func (u *Update) remove(family int, k key) {
 	c := change{family: family, key: k, what: keep}
 	if _, ok := u.base[family].find(k); ok {
 		c.what = remove
 	}
 	u.changes = append(u.changes, c)
-}
-
-// RemoveInstance removes all blocks of an instance; they may be set again in
-// the same update.
-func (u *Update) RemoveInstance(instance string) {
-	for i, c := range u.changes {
-		if c.key.instance == instance && c.what == set {
-			u.changes[i].what = keep
-		}
-	}
-	for family, b := range u.base {
-		b.eachKey(instance, func(k key) { u.remove(family, k) })
-	}
 }
 
 // apply returns the generation after the changes.

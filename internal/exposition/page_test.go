@@ -171,22 +171,21 @@ func TestUpdates(t *testing.T) {
 		build func(*exposition.Update)
 		want  string // values of kafka_info
 	}{
-		"nothing":                            {func(*exposition.Update) {}, "1 2 3"},
-		"a block is replaced":                {func(u *exposition.Update) { u.Set(info, "i", "b", line(7)) }, "1 7 3"},
-		"the last Set of a block counts":     {func(u *exposition.Update) { u.Set(info, "i", "b", line(7)); u.Set(info, "i", "b", line(8)) }, "1 8 3"},
-		"a block may be set back":            {func(u *exposition.Update) { u.Set(info, "i", "b", line(7)); u.Set(info, "i", "b", line(2)) }, "1 2 3"},
-		"a block is removed":                 {func(u *exposition.Update) { u.Remove(info, "i", "b") }, "1 3"},
-		"no lines remove a block":            {func(u *exposition.Update) { u.Set(info, "i", "b", nil) }, "1 3"},
-		"what is not there may be removed":   {func(u *exposition.Update) { u.Remove(info, "x", "y") }, "1 2 3"},
-		"a new block may be removed":         {func(u *exposition.Update) { u.Set(info, "i", "x", line(7)); u.Remove(info, "i", "x") }, "1 2 3"},
-		"a removed block may be set":         {func(u *exposition.Update) { u.Remove(info, "i", "b"); u.Set(info, "i", "b", line(7)) }, "1 7 3"},
-		"a removed block may stay":           {func(u *exposition.Update) { u.Remove(info, "i", "b"); u.Set(info, "i", "b", line(2)) }, "1 2 3"},
-		"an instance is removed":             {func(u *exposition.Update) { u.RemoveInstance("i") }, "3"},
-		"a removed instance may be set":      {func(u *exposition.Update) { u.RemoveInstance("i"); u.Set(info, "i", "b", line(2)) }, "2 3"},
-		"a new block of it is removed too":   {func(u *exposition.Update) { u.Set(info, "i", "x", line(7)); u.RemoveInstance("i") }, "3"},
-		"the empty instance is one":          {func(u *exposition.Update) { u.Set(info, "", "", line(0)); u.RemoveInstance("") }, "1 2 3"},
-		"other families do not matter":       {func(u *exposition.Update) { u.Set(lag, "i", "b", line(7)); u.Remove(lag, "i", "b") }, "1 2 3"},
-		"all may be removed":                 {func(u *exposition.Update) { u.RemoveInstance("i"); u.RemoveInstance("j") }, ""},
+		"nothing":                          {func(*exposition.Update) {}, "1 2 3"},
+		"a block is replaced":              {func(u *exposition.Update) { u.Set(info, "i", "b", line(7)) }, "1 7 3"},
+		"the last Set of a block counts":   {func(u *exposition.Update) { u.Set(info, "i", "b", line(7)); u.Set(info, "i", "b", line(8)) }, "1 8 3"},
+		"a block may be set back":          {func(u *exposition.Update) { u.Set(info, "i", "b", line(7)); u.Set(info, "i", "b", line(2)) }, "1 2 3"},
+		"no lines remove a block":          {func(u *exposition.Update) { u.Set(info, "i", "b", nil) }, "1 3"},
+		"what is not there may be removed": {func(u *exposition.Update) { u.Set(info, "x", "y", nil) }, "1 2 3"},
+		"a new block may be removed":       {func(u *exposition.Update) { u.Set(info, "i", "x", line(7)); u.Set(info, "i", "x", nil) }, "1 2 3"},
+		"a removed block may be set":       {func(u *exposition.Update) { u.Set(info, "i", "b", nil); u.Set(info, "i", "b", line(7)) }, "1 7 3"},
+		"a removed block may stay":         {func(u *exposition.Update) { u.Set(info, "i", "b", nil); u.Set(info, "i", "b", line(2)) }, "1 2 3"},
+		"other families do not matter":     {func(u *exposition.Update) { u.Set(lag, "i", "b", line(7)); u.Set(lag, "i", "b", nil) }, "1 2 3"},
+		"all may be removed": {func(u *exposition.Update) {
+			for _, k := range []string{"ia", "ib", "jc"} {
+				u.Set(info, k[:1], k[1:], nil)
+			}
+		}, ""},
 		"blocks are sorted among the others": {func(u *exposition.Update) { u.Set(info, "i", "ab", line(7)); u.Set(info, "k", "", line(8)) }, "1 7 2 3 8"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -309,11 +308,8 @@ func randomUpdate(r *rand.Rand, p *exposition.Page, m blocks) {
 		for range 1 << r.IntN(10) {
 			k := blockKey{r.IntN(len(families)), fmt.Sprint("i", r.IntN(9)), fmt.Sprint("b", r.IntN(300))}
 			switch n := r.IntN(1000); {
-			case n == 0:
-				u.RemoveInstance(k.instance)
-				maps.DeleteFunc(m, func(l blockKey, _ string) bool { return l.instance == k.instance })
 			case n < 200:
-				u.Remove(k.family, k.instance, k.bucket)
+				u.Set(k.family, k.instance, k.bucket, nil)
 				delete(m, k)
 			default:
 				size := 5
@@ -338,7 +334,7 @@ func TestLeavesKeepTheirSize(t *testing.T) {
 		k := blockKey{0, "i", fmt.Sprint("b", r.IntN(1500))}
 		p.Publish(func(u *exposition.Update) {
 			if r.IntN(4) == 0 {
-				u.Remove(0, k.instance, k.bucket)
+				u.Set(0, k.instance, k.bucket, nil)
 			} else {
 				u.Set(0, k.instance, k.bucket, randomLines(r, k, 60))
 			}

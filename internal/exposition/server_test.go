@@ -148,7 +148,7 @@ func TestAClientThatDoesNotReadIsCutOff(t *testing.T) {
 			t.Errorf("a scrape beyond the bound: %d, Retry-After %q", code, header.Get("Retry-After"))
 		}
 		// Publishing goes on.
-		page.Publish(func(u *exposition.Update) { u.RemoveInstance("i1") })
+		page.Publish(func(u *exposition.Update) { u.Set(0, "i1", "b0", nil) })
 		time.Sleep(10 * time.Second)
 		if refused, cut := <-took, <-took; refused != 0 || cut != 10*time.Second {
 			t.Errorf("served for %v and %v, want nothing and 10s", refused, cut)
