@@ -26,6 +26,7 @@ type Engine struct {
 	settings atomic.Pointer[settings]
 	opened   time.Time
 	turn     chan struct{} // holds a token while nothing is being decided and recorded
+	stuck    string        // why the journal's last rotation failed; empty: it did not. Belongs to who has the turn
 	wake     chan struct{} // holds a token when Run should look again
 
 	mu       sync.RWMutex
@@ -80,7 +81,9 @@ func Open(o Options) (*Engine, error) {
 	e.turn <- struct{}{}
 	e.Configure(o.Accounts, o.Inventory, o.Config)
 	if o.Standby == "" {
-		j, err := journal.Open(journal.Options{Dir: filepath.Join(o.Dir, "journal"), FS: o.FS, SegmentSize: o.SegmentSize, Carry: e.carry}, e.replay)
+		j, err := journal.Open(journal.Options{
+			Dir: filepath.Join(o.Dir, "journal"), FS: o.FS, SegmentSize: o.SegmentSize, Carry: e.carry, Rotated: e.rotated,
+		}, e.replay)
 		if err != nil {
 			return nil, err
 		}
@@ -172,6 +175,20 @@ func (e *Engine) carry() []journal.Entry {
 		entries = append(entries, journal.Entry{Kind: kindNote + n.Kind, Body: n.Body})
 	}
 	return entries
+}
+
+// rotated counts what keeps the journal in a segment that is full, and logs each
+// reason once until a rotation succeeds. It is called while the turn is held.
+func (e *Engine) rotated(err error) {
+	if err == nil {
+		e.stuck = ""
+		return
+	}
+	e.o.Metrics.stuck.Inc()
+	if e.stuck != err.Error() {
+		e.stuck = err.Error()
+		e.o.Logger.Error("the journal cannot begin a new segment: the present one grows, and a start takes longer", "err", err)
+	}
 }
 
 // forget drops runs that ended before a time. Called with mu held.

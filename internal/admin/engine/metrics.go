@@ -14,6 +14,7 @@ import (
 type Metrics struct {
 	refusals *prometheus.CounterVec
 	records  prometheus.Counter
+	stuck    prometheus.Counter
 	pending, human, killed, breaker, writable,
 	head *prometheus.Desc
 
@@ -27,7 +28,10 @@ func NewMetrics() *Metrics {
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "alikafka_guard_refusals_total", Help: "Operations that a guard refused; one may be refused by several.",
 		}, []string{"guard"}),
-		records:  prometheus.NewCounter(prometheus.CounterOpts{Name: "alikafka_journal_records_total", Help: "Records that were appended to the journal and are on the disk."}),
+		records: prometheus.NewCounter(prometheus.CounterOpts{Name: "alikafka_journal_records_total", Help: "Records that were appended to the journal and are on the disk."}),
+		stuck: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "alikafka_journal_rotation_failures_total", Help: "Attempts to begin a new segment of the journal that failed, so that the present one grows; the log says why.",
+		}),
 		pending:  gauge("alikafka_runs_pending_approval", "Runs that wait for people to approve them."),
 		human:    gauge("alikafka_runs_needs_human", "Runs whose outcome could not be proved and that nobody has looked at yet."),
 		killed:   gauge("alikafka_kill_switch_active", "Whether any source says that nothing may be changed: the API, the file, the environment."),
@@ -45,6 +49,7 @@ func NewMetrics() *Metrics {
 func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
 	m.refusals.Describe(ch)
 	m.records.Describe(ch)
+	m.stuck.Describe(ch)
 	for _, d := range []*prometheus.Desc{m.pending, m.human, m.killed, m.breaker, m.writable, m.head} {
 		ch <- d
 	}
@@ -55,6 +60,7 @@ func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
 func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	m.refusals.Collect(ch)
 	m.records.Collect(ch)
+	m.stuck.Collect(ch)
 	e := m.engine.Load()
 	if e == nil {
 		return

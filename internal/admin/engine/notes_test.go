@@ -1,9 +1,13 @@
 package engine_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -99,6 +103,58 @@ func TestACoolDownOutlivesSegments(t *testing.T) {
 			scale.Params["TargetPartitionNum"] = "14"
 			if r := l.do(scale); r.State != want {
 				l.t.Errorf("after %d days: %s, %s", 20*(i+1), r.State, r.Why)
+			}
+		}
+	})
+}
+
+// TestAJournalThatCannotRotateSaysSo: it goes on in the segment that is full,
+// counts every attempt to begin another, and logs each reason once until an
+// attempt succeeds.
+func TestAJournalThatCannotRotateSaysSo(t *testing.T) {
+	t.Parallel()
+	var told bytes.Buffer
+	running(t, func(l *lab, _ *sim.Options) {
+		l.options = func(o *engine.Options) {
+			o.SegmentSize = 4 << 10
+			o.Logger = slog.New(slog.NewTextHandler(&told, nil))
+		}
+	}, func(l *lab) {
+		broken := func(op, reason string) {
+			l.disk.Fail(func(is, name string) error {
+				if is == op && strings.HasSuffix(name, ".new") {
+					return errors.New(reason)
+				}
+				return nil
+			})
+		}
+		for _, phase := range []struct {
+			op, reason string
+			logged     int // lines in all
+			rotated    bool
+		}{
+			{"create", "no inodes are left", 1, false},
+			{"rename", "not permitted", 2, false},
+			{"", "", 2, true},
+			{"rename", "not permitted", 3, true},
+		} {
+			broken(phase.op, phase.reason)
+			before := sample(l.t, l, "alikafka_journal_rotation_failures_total", "")
+			for range 60 {
+				if err := l.engine.Note(l.t.Context(), "entry", strings.Repeat("x", 60)); err != nil {
+					l.t.Fatal(err)
+				}
+			}
+			failed := sample(l.t, l, "alikafka_journal_rotation_failures_total", "") - before
+			if phase.op == "" && failed != 0 || phase.op != "" && failed < 2 {
+				l.t.Errorf("%q: %v attempts failed", phase.reason, failed)
+			}
+			if n := strings.Count(told.String(), "cannot begin a new segment"); n != phase.logged || !strings.Contains(told.String(), phase.reason) {
+				l.t.Errorf("%q: %d lines in all, not %d:\n%s", phase.reason, n, phase.logged, &told)
+			}
+			sum, err := journal.Scan(l.disk, l.dir+"/journal", func(journal.Record, journal.Hash) error { return nil })
+			if err != nil || (sum.Segments > 1) != phase.rotated {
+				l.t.Errorf("%q: %+v, %v", phase.reason, sum, err)
 			}
 		}
 	})

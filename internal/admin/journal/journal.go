@@ -21,6 +21,10 @@ type Options struct {
 	// must tell of when it reads that segment alone. It is called within
 	// Append and must not call the journal. Nil: none.
 	Carry func() []Entry
+	// Rotated is told of every attempt to go on in a new segment: nil, or why
+	// the present one grows instead. It is called as Carry is. A failure that
+	// latches the journal is Append's. Nil: nobody is told.
+	Rotated func(error)
 }
 
 // Entry is a record to be.
@@ -149,7 +153,7 @@ func (j *Journal) start(number int, carried []Entry) error {
 	}
 	j.head.Store(&Position{s.seq, s.head})
 	if old != nil {
-		return old.Close()
+		_ = old.Close() // all of it is on the disk
 	}
 	return nil
 }
@@ -240,6 +244,9 @@ func (j *Journal) rotate() error {
 	}
 	if err != nil {
 		j.grow += j.o.SegmentSize/8 + 1
+	}
+	if j.o.Rotated != nil {
+		j.o.Rotated(err)
 	}
 	return nil
 }
