@@ -255,7 +255,7 @@ func (v *landing) ageTile() tile {
 		if s.Action == "GetConsumerProgress" && s.Objects > 0 && (oldest.IsZero() || s.oldest.Before(oldest)) {
 			oldest = s.oldest
 			t.Value, t.Tone = s.Age+" ago", toneIf(s.Late, warn)
-			t.Note = "at the latest; every " + s.Interval + " is wished for"
+			t.Note = "the oldest; groups that move every " + s.Interval
 		}
 	}
 	return t
