@@ -286,7 +286,7 @@ func (p *processor) measure(r Runbook, labels map[string]string, instanceID stri
 		want[name] = labels[name]
 	}
 	registry := prometheus.NewRegistry()
-	if registry.Register(p.settings.Load().Collector.Families(instanceID)) != nil {
+	if registry.Register(p.settings.Load().Collector.Families(instanceID, r.Verify.Metric)) != nil {
 		return nil
 	}
 	families, err := registry.Gather()
@@ -295,9 +295,6 @@ func (p *processor) measure(r Runbook, labels map[string]string, instanceID stri
 	}
 	sum, n := 0.0, 0
 	for _, family := range families {
-		if family.GetName() != r.Verify.Metric {
-			continue
-		}
 		for _, m := range family.GetMetric() {
 			other := false
 			for _, l := range m.GetLabel() {

@@ -122,12 +122,12 @@ func (a *account) hasInstance(id string) bool {
 func (c *Collector) Page() *exposition.Page { return c.publisher.page }
 
 // Families returns a prometheus.Collector of what is known at the moment of a
-// scrape; of one instance, or of everything when instanceID is empty. It shows
-// what Page shows, made anew by client_golang each time: the reference that the
+// scrape; of one instance, or of everything when instanceID is empty; of the
+// families that are named, or of all when none is. It shows what Page shows, made anew by client_golang each time: the reference that the
 // page is tested against. It describes no metrics in advance, since labels may
 // depend on configuration.
-func (c *Collector) Families(instanceID string) prometheus.Collector {
-	return gathered{c, instanceID}
+func (c *Collector) Families(instanceID string, names ...string) prometheus.Collector {
+	return gathered{c, instanceID, names}
 }
 
 // takeOver copies what p knows and what is chosen still, so that a reload

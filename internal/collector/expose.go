@@ -1,6 +1,8 @@
 package collector
 
 import (
+	"slices"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/exposition"
@@ -11,6 +13,7 @@ import (
 type gathered struct {
 	c        *Collector
 	instance string
+	names    []string // none: all
 }
 
 // Describe implements prometheus.Collector. No description makes the
@@ -30,6 +33,9 @@ func (e gathered) Collect(ch chan<- prometheus.Metric) {
 	})
 	for _, row := range e.c.families {
 		f := row.family()
+		if len(e.names) > 0 && !slices.Contains(e.names, f.Name) {
+			continue
+		}
 		desc, valueType = prometheus.NewDesc(f.Name, f.Help, f.Labels, nil), prometheus.GaugeValue
 		if f.Type() == exposition.Counter {
 			valueType = prometheus.CounterValue

@@ -166,6 +166,24 @@ func TestWhatCannotBeReadKeepsItsValueUntilTheTTL(t *testing.T) {
 	})
 }
 
+func TestNamedFamiliesAreAsAmongAll(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		e := start(t, defaults("cn-hangzhou"), newCloud(t, sim.Options{World: world("a")}))
+		e.run(t, 20*time.Second)
+		const lag, rebalances = "alikafka_consumer_group_lag_messages", "alikafka_consumer_group_rebalances_total"
+		all, named := gather(t, e.Families("")), gather(t, e.Families("", lag, rebalances))
+		for _, name := range []string{lag, rebalances} {
+			if named[name] == nil || named[name].String() != all[name].String() {
+				t.Errorf("%s\nis %v\nand among all %v", name, named[name], all[name])
+			}
+		}
+		if len(named) != 2 {
+			t.Errorf("%d families where two are named", len(named))
+		}
+	})
+}
+
 func TestEveryEditionAndShapeOfTheServiceGivesTheSamePage(t *testing.T) {
 	t.Parallel()
 	shown := func(o sim.Options) (text string) {
