@@ -85,6 +85,7 @@ func TestAttacks(t *testing.T) {
 		"another method":               {request{method: "DELETE", path: runsPath, as: "alice"}, 405, "method_not_allowed", ""},
 		"a GET that acts":              {request{method: "GET", path: scalePath, as: "alice"}, 405, "method_not_allowed", "ModifyPartitionNum"},
 		"another version's webhook":    {request{path: webhook, as: "am", body: `{"version": "5", "alerts": []}`}, 400, "bad_request", ""},
+		"labels of 32 KiB":             {request{path: webhook, as: "am", body: message(t, 0, firing("alertname", strings.Repeat("x", 32<<10)))}, 400, "bad_request", ""},
 		"a run that is not":            {request{path: runsPath + "/0b9fa5e2", as: "alice"}, 404, "not_found", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -73,6 +73,7 @@ const (
 	outcomeShadowRefused = "shadow_refused"
 	outcomeUnresolved    = "unresolved"
 	outcomeForbidden     = "forbidden"
+	outcomeCrowded       = "crowded"
 	outcomeCoolDown      = "cool_down"
 	outcomeCapped        = "capped"
 	outcomeResolvedEarly = "resolved_early"
@@ -90,6 +91,7 @@ var runbookOutcomes = []struct{ outcome, about string }{
 	{outcomeShadowRefused, "shadow mode: a guard would have refused"},
 	{outcomeUnresolved, "a label is missing, has a value that is not allowed, or names nothing that is watched"},
 	{outcomeForbidden, "the sender may not start the runbook, or not on that instance"},
+	{outcomeCrowded, "the sender has 1,000 episodes already; the alert counts when it is sent again"},
 	{outcomeCoolDown, "the runbook ran on that target a short while ago"},
 	{outcomeCapped, "the runbook ran too often in the last hour or day"},
 	{outcomeResolvedEarly, "the alert was resolved before wait_for had passed"},
@@ -99,6 +101,15 @@ var runbookOutcomes = []struct{ outcome, about string }{
 	{outcomeNotImproved, "after a run: it did not"},
 	{outcomeUnmeasured, "after a run: it has no value"},
 }
+
+const (
+	// maxEpisodes bounds the targets of which episodes of a principal are
+	// remembered.
+	maxEpisodes = 1000
+	// maxFiring bounds the alerts that keep an episode open. More of them are
+	// not remembered, and do not keep it open.
+	maxFiring = 1000
+)
 
 // staleFor is how long after its end an episode is defended against deliveries
 // that were under way.
@@ -142,7 +153,7 @@ func (e *episode) see(a alert, d *delivery) (outcome string) {
 			e.Seen = d.At
 		}
 		e.Truncated = d.Truncated
-		if !slices.Contains(e.Firing, a.Fingerprint) {
+		if !slices.Contains(e.Firing, a.Fingerprint) && len(e.Firing) < maxFiring {
 			e.Firing = append(e.Firing, a.Fingerprint)
 		}
 		return ""

@@ -482,6 +482,9 @@ func (s *Server) postWebhook(x *exchange) error {
 		})
 	}
 	id, err := s.processor.accept(x.Context(), d)
+	if refused, ok := errors.AsType[*refusal](err); ok {
+		return refused
+	}
 	if err != nil {
 		return refuse(notActing, "the delivery could not be made durable: send it again")
 	}

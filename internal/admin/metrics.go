@@ -34,7 +34,7 @@ func NewMetrics() *Metrics {
 			"What became of the episodes of runbooks: the state in which the run ended, or why there was none; then whether the metric improved.", "runbook", "outcome"),
 	}
 	m.deliveries.WithLabelValues(outcomeAccepted)
-	for _, r := range []reason{notActing, wrongToken, noToken, badRequest} {
+	for _, r := range []reason{notActing, tooManyAlerts, wrongToken, noToken, badRequest} {
 		m.deliveries.WithLabelValues(string(r))
 	}
 	return m

@@ -33,6 +33,7 @@ const (
 	keyReused       reason = "key_reused"
 	keyMissing      reason = "key_missing"
 	tooManyFailures reason = "too_many_failures"
+	tooManyAlerts   reason = "too_many_alerts"
 	cloudFailed     reason = "cloud_error"
 	notActing       reason = "not_acting"
 	internalError   reason = "internal_error"
@@ -65,6 +66,7 @@ var reasons = []struct {
 	{tooManyFailures, http.StatusTooManyRequests, "Too many failed authentications", "wrong tokens from this address, this one too; `Retry-After` says when the next one counts again. A right one always passes"},
 	{internalError, http.StatusInternalServerError, "The request failed", "the log says why"},
 	{cloudFailed, http.StatusBadGateway, "The cloud refused or failed", "of a Read; `code` and `request_id` are the cloud's"},
+	{tooManyAlerts, http.StatusServiceUnavailable, "Too many alerts", "this principal's webhooks have filled more of the journal than they may; `Retry-After` says when the next one is taken in"},
 	{notActing, http.StatusServiceUnavailable, "This process does not act", "no lock on the storage path, journal not writable, account without acting credentials"},
 }
 
@@ -135,10 +137,10 @@ func (r *refusal) problem() problem {
 func (r *refusal) write(w http.ResponseWriter) {
 	p := r.problem()
 	h := w.Header()
-	switch p.Status {
-	case http.StatusUnauthorized:
+	if p.Status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="alikafka-exporter"`)
-	case http.StatusTooManyRequests:
+	}
+	if r.retry > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(r.retry.Seconds()+1)))
 	}
 	if r.allow != "" {

@@ -30,6 +30,8 @@ const (
 type progress struct {
 	Done     []string  `json:"done,omitempty"` // delivery id / index of the alert
 	Episodes []episode `json:"episodes,omitempty"`
+
+	size map[string]int // bytes of the episodes by principal; set by split
 }
 
 // noteSize is how long a note of progress may become before another one is
@@ -40,11 +42,11 @@ const noteSize = 1 << 20
 // that they changed: those of a note that a crash prevents are looked at again.
 func (note progress) split() []progress {
 	var cut []progress
-	var next progress
+	next := progress{size: map[string]int{}}
 	size := 0
 	add := func(n int) {
 		if size > 0 && size+n > noteSize {
-			cut, next, size = append(cut, next), progress{}, 0
+			cut, next, size = append(cut, next), progress{size: map[string]int{}}, 0
 		}
 		size += n
 	}
@@ -52,6 +54,7 @@ func (note progress) split() []progress {
 		text, _ := json.Marshal(e) //nolint:errchkjson // what cannot be written fails when it is
 		add(len(text))
 		next.Episodes = append(next.Episodes, e)
+		next.size[e.Principal] += len(text)
 	}
 	for _, id := range note.Done {
 		add(len(id) + len(`"",`))
@@ -76,6 +79,7 @@ type processor struct {
 	history  []*episode          // of keys that have a later one, for as long as they count
 	changed  map[*episode]bool   // not in the journal yet
 	done     []string            // not in the journal yet
+	budgets  map[string]*budget  // by principal
 }
 
 // intake is a delivery that is not wholly processed.
@@ -87,15 +91,24 @@ type intake struct {
 func newProcessor(o Options, now *atomic.Pointer[settings]) *processor {
 	return &processor{
 		settings: now, metrics: o.Metrics, log: o.Logger, wake: make(chan struct{}, 1),
-		episodes: map[string]*episode{}, changed: map[*episode]bool{},
+		episodes: map[string]*episode{}, changed: map[*episode]bool{}, budgets: map[string]*budget{},
 	}
 }
 
 // accept makes a delivery durable. When it returns nil it will be processed,
-// in this life or in another.
+// in this life or in another. The error is a *refusal where the principal has
+// sent too much.
 func (p *processor) accept(ctx context.Context, d delivery) (string, error) {
 	d.ID, d.At = uuid.NewString(), time.Now().UTC()
-	if err := p.engine.Note(ctx, noteDelivery, d); err != nil {
+	raw, err := json.Marshal(d)
+	if err != nil {
+		return "", fmt.Errorf("delivery: %w", err)
+	}
+	// Every alert is named once more when it is done.
+	if err := p.spend(d.Principal, len(raw)+len(d.Alerts)*len(itemID(&d, 1000)+`"",`)); err != nil {
+		return "", err
+	}
+	if err := p.engine.Note(ctx, noteDelivery, json.RawMessage(raw)); err != nil {
 		return "", err
 	}
 	p.nudge()
@@ -263,6 +276,7 @@ func (p *processor) take() {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.forget(now) // makes room
 	for _, d := range p.pending {
 		for i, a := range d.Alerts {
 			if d.done[i] || !p.takeAlert(&d.delivery, i, a, inventory, now) {
@@ -280,7 +294,6 @@ func (p *processor) take() {
 			p.changed[e] = true
 		}
 	}
-	p.forget(now)
 }
 
 func (p *processor) hasPending() bool {
@@ -376,6 +389,10 @@ func (p *processor) apply(d *delivery, i int, a alert, r Runbook, target resolve
 			e.EndsAt = a.EndsAt
 		}
 	default:
+		if e == nil && p.crowded(d.Principal) {
+			p.count(r.Name, outcomeCrowded)
+			return
+		}
 		if e != nil {
 			p.history = append(p.history, e)
 		}
@@ -387,6 +404,17 @@ func (p *processor) apply(d *delivery, i int, a alert, r Runbook, target resolve
 		e.see(a, d) // one that was resolved before it was known only bars late deliveries
 	}
 	p.changed[e] = true
+}
+
+// crowded reports whether a principal has as many episodes as it may.
+func (p *processor) crowded(principal string) bool {
+	n := 0
+	for _, e := range p.episodes {
+		if e.Principal == principal {
+			n++
+		}
+	}
+	return n >= maxEpisodes
 }
 
 // count counts an outcome; "" is none.
@@ -415,6 +443,9 @@ func (p *processor) save(ctx context.Context) {
 			return
 		}
 		p.mu.Lock()
+		for principal, n := range part.size {
+			p.budgetOf(principal).take(n)
+		}
 		p.done = p.done[len(part.Done):]
 		for _, e := range list[:len(part.Episodes)] {
 			delete(p.changed, e)

@@ -187,6 +187,9 @@ type messageAlert struct {
 const (
 	maxAlerts = 10_000
 	maxLabels = 128
+	// maxLabelBytes bounds the labels of an alert together: an episode keeps
+	// them.
+	maxLabelBytes = 32 << 10
 )
 
 // parseMessage reads the body of a webhook, which readJSON has judged.
@@ -207,6 +210,13 @@ func parseMessage(data []byte) (message, error) {
 			return message{}, refuse(badRequest, fmt.Sprintf("body: alerts[%d].status is neither firing nor resolved", i))
 		case len(a.Labels) == 0 || len(a.Labels) > maxLabels:
 			return message{}, refuse(badRequest, fmt.Sprintf("body: alerts[%d].labels has not 1 to %d labels", i, maxLabels))
+		}
+		size := 0
+		for name, value := range a.Labels {
+			size += len(name) + len(value)
+		}
+		if size > maxLabelBytes {
+			return message{}, refuse(badRequest, fmt.Sprintf("body: alerts[%d].labels has more than %d bytes", i, maxLabelBytes))
 		}
 	}
 	return m, nil

@@ -271,7 +271,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, principal *Princip
 	switch problem.reason {
 	case internalError, notActing:
 		level = slog.LevelError
-	case tooManyFailures:
+	case tooManyFailures, tooManyAlerts:
 		level = slog.LevelDebug // those before it were told, and it may be a flood
 	default:
 		level = slog.LevelInfo

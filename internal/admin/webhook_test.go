@@ -287,11 +287,11 @@ func TestCapsOfARunbook(t *testing.T) {
 }
 
 // TestMoreThanARecordHolds: two alerts whose labels grow six-fold when they are
-// written, and which concern two runbooks each.
+// written, and which concern 25 runbooks each.
 func TestMoreThanARecordHolds(t *testing.T) {
 	t.Parallel()
-	runbook := `
-  - name: %s
+	const runbook = `
+  - name: r%d
     match: ['severity="critical"']
     action: ModifyTopicRemark
     params:
@@ -300,9 +300,14 @@ func TestMoreThanARecordHolds(t *testing.T) {
       Remark: {value: in-trouble}
     wait_for: 0s
 `
-	inHouse(t, fmt.Sprintf(runbook, "one")+fmt.Sprintf(runbook, "two"), func(h *house) {
+	const count = 25
+	var runbooks strings.Builder
+	for i := range count {
+		fmt.Fprintf(&runbooks, runbook, i)
+	}
+	inHouse(t, runbooks.String(), func(h *house) {
 		t := h.t
-		long := strings.Repeat("<", 400<<10)
+		long := strings.Repeat("<", 32<<10-200)
 		body := message(t, 0, firing("severity", "critical", "instance_id", mine, "topic", "orders", "text", long),
 			firing("severity", "critical", "instance_id", mine, "topic", "closed", "text", long))
 		body = strings.ReplaceAll(body, `\u003c`, "<") // as other senders write it
@@ -314,7 +319,7 @@ func TestMoreThanARecordHolds(t *testing.T) {
 			h.stop()
 			h.open() // knows what is in the journal and does nothing
 			e := h.episodes()
-			if len(e) != 4 || slices.ContainsFunc(e, func(e map[string]any) bool { return e["outcome"] != "shadow_allowed" }) {
+			if len(e) != 2*count || slices.ContainsFunc(e, func(e map[string]any) bool { return e["outcome"] != "shadow_allowed" }) {
 				t.Errorf("%d episodes", len(e))
 			}
 		}

@@ -83,6 +83,9 @@ func (e *Engine) SetKillSwitch(_ context.Context, a Actor, stop bool, reason str
 	}
 	e.takeTurn()
 	defer e.giveTurn()
+	if stop && a.Kind == Webhook && slices.Contains(e.killState().Sources, "api") {
+		return nil // nothing changes, and a stolen token fills no disk with it
+	}
 	k := killRecord{Stop: stop, By: a.Principal, Reason: reason, At: time.Now().UTC()}
 	if err := e.append(kindKill, k); err != nil {
 		if stop && e.journal != nil { // it stops all the same, until the process ends
