@@ -2,7 +2,6 @@ package admin
 
 import (
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"net/netip"
 	"path/filepath"
@@ -68,12 +67,12 @@ type Principal struct {
 var principalName = regexp.MustCompile(`^[A-Za-z0-9_.@-]{1,64}$`)
 
 // Validate reports every mistake at once: *api.FieldError values, joined, with
-// their paths below `admin`.
+// their paths below `admin`. Engine has a Validate of its own.
 func (c Config) Validate() error {
-	var m mistakes
+	var m api.Mistakes
 	for i, host := range c.AllowedHosts {
 		if host == "" || strings.ContainsAny(host, "/:*@ ") {
-			m.bad(fmt.Sprintf("allowed_hosts[%d]", i), "%q is no host name (a name alone, without a port)", host)
+			m.Bad(fmt.Sprintf("allowed_hosts[%d]", i), "%q is no host name (a name alone, without a port)", host)
 		}
 	}
 	names, hashes := map[string]int{}, map[string]int{}
@@ -81,60 +80,59 @@ func (c Config) Validate() error {
 		path := fmt.Sprintf("principals[%d]", i)
 		p.validate(&m, path)
 		if first, ok := names[p.Name]; ok && p.Name != "" {
-			m.bad(path+".name", "%q is the name of principals[%d] already", p.Name, first)
+			m.Bad(path+".name", "%q is the name of principals[%d] already", p.Name, first)
 		}
 		names[p.Name] = i
 		if first, ok := hashes[p.TokenSHA256]; ok && p.TokenSHA256 != "" {
-			m.bad(path+".token_sha256", "is the token of principals[%d] already", first)
+			m.Bad(path+".token_sha256", "is the token of principals[%d] already", first)
 		}
 		hashes[p.TokenSHA256] = i
 	}
 	if d := time.Duration(c.RepeatInterval); d < time.Minute || d > 30*24*time.Hour {
-		m.bad("alertmanager_repeat_interval", "%s is not between 1m and 30d", c.RepeatInterval)
+		m.Bad("alertmanager_repeat_interval", "%s is not between 1m and 30d", c.RepeatInterval)
 	}
-	m.take(c.Engine.Validate())
-	return m.join()
+	return m.Join()
 }
 
-func (p Principal) validate(m *mistakes, path string) {
+func (p Principal) validate(m *api.Mistakes, path string) {
 	if !principalName.MatchString(p.Name) {
-		m.bad(path+".name", "%q is not of the form %s", p.Name, principalName)
+		m.Bad(path+".name", "%q is not of the form %s", p.Name, principalName)
 	}
 	switch hash, err := hex.DecodeString(p.TokenSHA256); {
 	case p.TokenFile == "" && p.TokenSHA256 == "":
-		m.bad(path+".token_file", "required (or token_sha256)")
+		m.Bad(path+".token_file", "required (or token_sha256)")
 	case p.TokenFile != "" && p.TokenSHA256 != "":
-		m.bad(path+".token_sha256", "give either it or token_file")
+		m.Bad(path+".token_sha256", "give either it or token_file")
 	case p.TokenSHA256 != "" && (err != nil || len(hash) != 32):
-		m.bad(path+".token_sha256", "is not the SHA-256 of a token: 64 hexadecimal digits")
+		m.Bad(path+".token_sha256", "is not the SHA-256 of a token: 64 hexadecimal digits")
 	}
 	for i, name := range p.Actions {
 		if _, ok := api.Lookup(name); !ok {
-			m.bad(fmt.Sprintf("%s.actions[%d]", path, i), "unknown action %q%s", name, api.DidYouMean(name, actionNames()))
+			m.Bad(fmt.Sprintf("%s.actions[%d]", path, i), "unknown action %q%s", name, api.DidYouMean(name, actionNames()))
 		}
 	}
 	for i, name := range p.Effects {
 		if !slices.Contains(effectNames(), name) {
-			m.bad(fmt.Sprintf("%s.effects[%d]", path, i), "unknown effect %q, none of %s", name, strings.Join(effectNames(), ", "))
+			m.Bad(fmt.Sprintf("%s.effects[%d]", path, i), "unknown effect %q, none of %s", name, strings.Join(effectNames(), ", "))
 		}
 	}
 	if p.Instances.IsZero() && len(p.Actions)+len(p.Effects)+len(p.Runbooks) > 0 {
-		m.bad(path+".instances", "required: which instances; .* means all")
+		m.Bad(path+".instances", "required: which instances; .* means all")
 	}
 	switch p.Kind {
 	case string(engine.Person):
 		if len(p.Runbooks) > 0 {
-			m.bad(path+".runbooks", "are for principals of kind webhook")
+			m.Bad(path+".runbooks", "are for principals of kind webhook")
 		}
 	case string(engine.Webhook):
 		if len(p.Actions)+len(p.Effects) > 0 {
-			m.bad(path+".actions", "a webhook has runbooks, and neither actions nor effects")
+			m.Bad(path+".actions", "a webhook has runbooks, and neither actions nor effects")
 		}
 		if p.MayApprove || p.Privileged {
-			m.bad(path+".kind", "a webhook neither approves nor restarts: kind must be person")
+			m.Bad(path+".kind", "a webhook neither approves nor restarts: kind must be person")
 		}
 	default:
-		m.bad(path+".kind", "%q is neither person nor webhook", p.Kind)
+		m.Bad(path+".kind", "%q is neither person nor webhook", p.Kind)
 	}
 }
 
@@ -154,25 +152,6 @@ func effectNames() []string {
 	return names
 }
 
-// mistakes collects what is wrong in a section.
-type mistakes struct{ errs []error }
-
-func (m *mistakes) bad(path, format string, args ...any) {
-	m.errs = append(m.errs, &api.FieldError{Path: path, Err: fmt.Errorf(format, args...)})
-}
-
-// take adds what a Validate returned.
-func (m *mistakes) take(err error) {
-	var list interface{ Unwrap() []error }
-	if errors.As(err, &list) {
-		m.errs = append(m.errs, list.Unwrap()...)
-	} else if err != nil {
-		m.errs = append(m.errs, err)
-	}
-}
-
-func (m *mistakes) join() error { return errors.Join(m.errs...) }
-
 // ResolvePaths makes the paths in the section relative to dir.
 func (c Config) ResolvePaths(dir string) {
 	for i := range c.Principals {
@@ -186,7 +165,7 @@ func (c Config) ResolvePaths(dir string) {
 // CheckRunbooks reports principals that name runbooks which are not there, with
 // their paths below `admin`.
 func (c Config) CheckRunbooks(runbooks []Runbook) error {
-	var m mistakes
+	var m api.Mistakes
 	var names []string
 	for _, r := range runbooks {
 		names = append(names, r.Name)
@@ -194,11 +173,11 @@ func (c Config) CheckRunbooks(runbooks []Runbook) error {
 	for i, p := range c.Principals {
 		for j, name := range p.Runbooks {
 			if !slices.Contains(names, name) {
-				m.bad(fmt.Sprintf("principals[%d].runbooks[%d]", i, j), "no runbook %q%s", name, api.DidYouMean(name, names))
+				m.Bad(fmt.Sprintf("principals[%d].runbooks[%d]", i, j), "no runbook %q%s", name, api.DidYouMean(name, names))
 			}
 		}
 	}
-	return m.join()
+	return m.Join()
 }
 
 // hostAllowed reports whether a request may name that host. An IP address is

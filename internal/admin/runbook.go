@@ -127,40 +127,40 @@ var runbookName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
 // ValidateRunbooks reports every mistake at once: *api.FieldError values,
 // joined, with their paths below `runbooks`.
 func ValidateRunbooks(runbooks []Runbook) error {
-	var m mistakes
+	var m api.Mistakes
 	first := map[string]int{}
 	for i, r := range runbooks {
 		path := fmt.Sprintf("[%d]", i)
 		r.validate(&m, path)
 		if j, ok := first[r.Name]; ok && r.Name != "" {
-			m.bad(path+".name", "%q is the name of runbooks[%d] already", r.Name, j)
+			m.Bad(path+".name", "%q is the name of runbooks[%d] already", r.Name, j)
 		}
 		first[r.Name] = i
 	}
-	return m.join()
+	return m.Join()
 }
 
-func (r Runbook) validate(m *mistakes, path string) {
+func (r Runbook) validate(m *api.Mistakes, path string) {
 	if !runbookName.MatchString(r.Name) {
-		m.bad(path+".name", "%q is not of the form %s", r.Name, runbookName)
+		m.Bad(path+".name", "%q is not of the form %s", r.Name, runbookName)
 	}
 	if len(r.Match) == 0 {
-		m.bad(path+".match", "required: a runbook without conditions would match every alert")
+		m.Bad(path+".match", "required: a runbook without conditions would match every alert")
 	} else if !slices.ContainsFunc(r.Match, func(c Matcher) bool { return !c.Matches(nil) }) {
-		m.bad(path+".match", "an alert without labels fulfils it: one condition must need a label")
+		m.Bad(path+".match", "an alert without labels fulfils it: one condition must need a label")
 	}
 	if r.Mode != modeShadow && r.Mode != modeApprove && r.Mode != modeAuto {
-		m.bad(path+".mode", "%q is none of %s, %s, %s", r.Mode, modeShadow, modeApprove, modeAuto)
+		m.Bad(path+".mode", "%q is none of %s, %s, %s", r.Mode, modeShadow, modeApprove, modeAuto)
 	}
 	const day = 24 * time.Hour
 	for key, d := range map[string]model.Duration{"wait_for": r.WaitFor, "cool_down": r.CoolDown} {
 		if d < 0 || time.Duration(d) > 7*day {
-			m.bad(path+"."+key, "%s is not between 0s and 7d", d)
+			m.Bad(path+"."+key, "%s is not between 0s and 7d", d)
 		}
 	}
 	for key, n := range map[string]int{"hourly_cap": r.HourlyCap, "daily_cap": r.DailyCap} {
 		if n < 1 {
-			m.bad(path+"."+key, "%d is not above 0; mode shadow does nothing", n)
+			m.Bad(path+"."+key, "%d is not above 0; mode shadow does nothing", n)
 		}
 	}
 	if v := r.Verify; v != nil {
@@ -168,26 +168,26 @@ func (r Runbook) validate(m *mistakes, path string) {
 	}
 	action, ok := api.Lookup(r.Action)
 	if !ok || !slices.Contains(engine.WebhookActions(), r.Action) {
-		m.bad(path+".action", "%q is none that an alert may start: %s", r.Action, strings.Join(engine.WebhookActions(), ", "))
+		m.Bad(path+".action", "%q is none that an alert may start: %s", r.Action, strings.Join(engine.WebhookActions(), ", "))
 		return
 	}
 	r.validateParams(m, path+".params", action)
 }
 
-func (v Verify) validate(m *mistakes, path string) {
+func (v Verify) validate(m *api.Mistakes, path string) {
 	known := slices.ContainsFunc(collector.Families(collector.DefaultConfig()), func(f collector.Family) bool { return f.Name == v.Metric })
 	if !known {
-		m.bad(path+".metric", "%q is no metric of an instance, topic or group", v.Metric)
+		m.Bad(path+".metric", "%q is no metric of an instance, topic or group", v.Metric)
 	}
 	if v.Expect != "lower" && v.Expect != "higher" {
-		m.bad(path+".expect", "%q is neither lower nor higher", v.Expect)
+		m.Bad(path+".expect", "%q is neither lower nor higher", v.Expect)
 	}
 	if d := time.Duration(v.Within); d < time.Minute || d > 24*time.Hour {
-		m.bad(path+".within", "%s is not between 1m and 1d", v.Within)
+		m.Bad(path+".within", "%s is not between 1m and 1d", v.Within)
 	}
 }
 
-func (r Runbook) validateParams(m *mistakes, path string, action *api.Action) {
+func (r Runbook) validateParams(m *api.Mistakes, path string, action *api.Action) {
 	extra := engine.OwnParams(r.Action)
 	instances := 0
 	values := map[string]string{} // constants, and what stands for what an alert will give
@@ -196,13 +196,13 @@ func (r Runbook) validateParams(m *mistakes, path string, action *api.Action) {
 		known, ok := paramOf(action, extra, name)
 		switch {
 		case !ok:
-			m.bad(sub, "is no parameter of %s%s", r.Action, api.DidYouMean(name, paramNames(action, extra)))
+			m.Bad(sub, "is no parameter of %s%s", r.Action, api.DidYouMean(name, paramNames(action, extra)))
 			continue
 		case known.Secret:
-			m.bad(sub, "is secret, and never a runbook's")
+			m.Bad(sub, "is secret, and never a runbook's")
 			continue
 		case name == "RegionId":
-			m.bad(sub, "follows from the instance: leave it out")
+			m.Bad(sub, "follows from the instance: leave it out")
 			continue
 		}
 		p.validate(m, sub, name)
@@ -212,18 +212,18 @@ func (r Runbook) validateParams(m *mistakes, path string, action *api.Action) {
 		values[name] = p.placeholder()
 	}
 	if instances != 1 {
-		m.bad(path, "one parameter must be of type instance: account and region follow from it")
+		m.Bad(path, "one parameter must be of type instance: account and region follow from it")
 	}
 	refusal := engine.WebhookRefusal(r.Action, values)
 	if refusal != nil {
-		m.bad(path+"."+refusal.Param, "%s", refusal.Reason)
+		m.Bad(path+"."+refusal.Param, "%s", refusal.Reason)
 	}
 	for _, fault := range paramErrors(engine.CheckParams(r.Action, values)) {
 		p, given := r.Params[fault.Field]
 		if given && !p.constant() || refusal != nil && refusal.Param == fault.Field {
 			continue
 		}
-		m.bad(path+"."+fault.Field, "%s", fault.Reason)
+		m.Bad(path+"."+fault.Field, "%s", fault.Reason)
 	}
 }
 
@@ -244,7 +244,7 @@ func (p Param) placeholder() string {
 	return ""
 }
 
-func (p Param) validate(m *mistakes, path, name string) {
+func (p Param) validate(m *api.Mistakes, path, name string) {
 	sources := 0
 	for _, set := range []bool{p.Value != "", p.Label != "", p.Times != 0} {
 		if set {
@@ -252,34 +252,34 @@ func (p Param) validate(m *mistakes, path, name string) {
 		}
 	}
 	if sources != 1 {
-		m.bad(path, "give one of value, label and times")
+		m.Bad(path, "give one of value, label and times")
 		return
 	}
 	if p.Label == "" && (p.Type != "" && (p.Type != typeInstance || p.Value == "") || !p.Pattern.IsZero() || len(p.OneOf) > 0) {
-		m.bad(path, "type, pattern and one_of are for values that a label gives")
+		m.Bad(path, "type, pattern and one_of are for values that a label gives")
 	}
 	if p.Label != "" {
 		i := slices.Index(paramTypeNames(), p.Type)
 		switch {
 		case i < 0:
-			m.bad(path+".type", "%q is none of %s", p.Type, strings.Join(paramTypeNames(), ", "))
+			m.Bad(path+".type", "%q is none of %s", p.Type, strings.Join(paramTypeNames(), ", "))
 		case !paramTypes[i].closed && p.Pattern.IsZero() && len(p.OneOf) == 0:
-			m.bad(path+".pattern", "required for %s (or one_of): whoever writes alerts chooses the value", p.Type)
+			m.Bad(path+".pattern", "required for %s (or one_of): whoever writes alerts chooses the value", p.Type)
 		}
 	}
 	if p.Times == 0 {
 		if p.Max != 0 {
-			m.bad(path+".max", "goes with times")
+			m.Bad(path+".max", "goes with times")
 		}
 		return
 	}
 	if name != engine.TargetPartitions {
-		m.bad(path+".times", "is for %s only", engine.TargetPartitions)
+		m.Bad(path+".times", "is for %s only", engine.TargetPartitions)
 	}
 	if !(p.Times > 1 && p.Times <= 10) {
-		m.bad(path+".times", "%v is not above 1 and at most 10", p.Times)
+		m.Bad(path+".times", "%v is not above 1 and at most 10", p.Times)
 	}
 	if p.Max < 1 || p.Max > 360 {
-		m.bad(path+".max", "%d is not from 1 to 360", p.Max)
+		m.Bad(path+".max", "%d is not from 1 to 360", p.Max)
 	}
 }

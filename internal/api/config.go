@@ -22,6 +22,17 @@ func (e *FieldError) Error() string { return e.Path + ": " + e.Err.Error() }
 // Unwrap returns Err.
 func (e *FieldError) Unwrap() error { return e.Err }
 
+// Mistakes collects what is wrong in a section of the configuration.
+type Mistakes []error
+
+// Bad adds a *FieldError.
+func (m *Mistakes) Bad(path, format string, args ...any) {
+	*m = append(*m, &FieldError{Path: path, Err: fmt.Errorf(format, args...)})
+}
+
+// Join returns the mistakes joined; nil where there is none.
+func (m *Mistakes) Join() error { return errors.Join(*m...) }
+
 // RateLimits is the `rate_limits` section: how many calls per second the
 // exporter may make. DefaultRateLimits gives the values of absent keys.
 type RateLimits struct {
@@ -69,10 +80,8 @@ func (r RateLimits) PollRate(action string) float64 {
 // Validate reports every mistake at once: *FieldError values, joined, with
 // their paths below `rate_limits`.
 func (r RateLimits) Validate() error {
-	var errs []error
-	bad := func(path, format string, args ...any) {
-		errs = append(errs, &FieldError{Path: path, Err: fmt.Errorf(format, args...)})
-	}
+	var m Mistakes
+	bad := m.Bad
 	if !(r.Share > 0 && r.Share <= 1) {
 		bad("share", "%v is not in (0, 1]", r.Share)
 	}
@@ -93,7 +102,7 @@ func (r RateLimits) Validate() error {
 			bad("actions."+name, "%w", err)
 		}
 	}
-	return errors.Join(errs...)
+	return m.Join()
 }
 
 // validRate accepts calls per second between one an hour and ten thousand.
@@ -190,18 +199,16 @@ func (c CredentialsConfig) keyWays() (ways []string) {
 // their paths below the section. It looks at no file and no variable. A
 // message never repeats a value: a secret may stand where it does not belong.
 func (c CredentialsConfig) Validate() error {
-	var errs []error
-	bad := func(path, format string, args ...any) {
-		errs = append(errs, &FieldError{Path: path, Err: fmt.Errorf(format, args...)})
-	}
+	var m Mistakes
+	bad := m.Bad
 	way := c.Way()
 	if !slices.Contains(credentialWays, way) {
 		bad("provider", "unknown provider; one of %s", strings.Join(credentialWays, ", "))
-		return errors.Join(errs...)
+		return m.Join()
 	}
 	if ways := c.keyWays(); len(ways) > 1 {
 		bad("provider", "several ways at once (%s): keep one", strings.Join(ways, ", "))
-		return errors.Join(errs...)
+		return m.Join()
 	}
 	for _, k := range c.keys() {
 		switch {
@@ -214,7 +221,7 @@ func (c CredentialsConfig) Validate() error {
 	if strings.ContainsAny(c.STSEndpoint, "/ ") {
 		bad("sts_endpoint", "not a host name: give it without scheme and path")
 	}
-	return errors.Join(errs...)
+	return m.Join()
 }
 
 // credentialKey is a key of the section and the ways that read it.

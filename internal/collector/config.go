@@ -1,7 +1,6 @@
 package collector
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -207,10 +206,8 @@ var accountName = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
 // with their paths below the account. Credentials have a Validate of their
 // own.
 func (a AccountConfig) Validate() error {
-	var errs []error
-	bad := func(path, format string, args ...any) {
-		errs = append(errs, &api.FieldError{Path: path, Err: fmt.Errorf(format, args...)})
-	}
+	var m api.Mistakes
+	bad := m.Bad
 	switch {
 	case a.Name == "":
 		bad("name", "required")
@@ -238,7 +235,7 @@ func (a AccountConfig) Validate() error {
 			bad("endpoints."+id, "%w", err)
 		}
 	}
-	return errors.Join(errs...)
+	return m.Join()
 }
 
 // checkRegion accepts documented regions and those that have an endpoint in
@@ -281,10 +278,8 @@ var tagKey = regexp.MustCompile(`^\S{1,128}$`)
 // Validate reports every mistake at once: *api.FieldError values, joined,
 // with their paths below `collect`.
 func (c Config) Validate() error {
-	var errs []error
-	bad := func(path, format string, args ...any) {
-		errs = append(errs, &api.FieldError{Path: path, Err: fmt.Errorf(format, args...)})
-	}
+	var m api.Mistakes
+	bad := m.Bad
 	known := DefaultConfig().Sources
 	names := slices.Sorted(maps.Keys(known))
 	for _, name := range slices.Sorted(maps.Keys(c.Sources)) {
@@ -325,7 +320,7 @@ func (c Config) Validate() error {
 	}
 	c.History.validate(bad)
 	c.Status.validate(bad)
-	return errors.Join(errs...)
+	return m.Join()
 }
 
 func (c Config) validateFreshness(bad func(path, format string, args ...any)) {

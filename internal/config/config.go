@@ -105,6 +105,7 @@ func (c *Config) validate(d *decoder) {
 
 func (c *Config) validateAdmin(d *decoder) {
 	d.section("admin", c.Admin.Validate())
+	d.section("admin", c.Admin.Engine.Validate())
 	d.section("admin", c.Admin.CheckRunbooks(c.Runbooks))
 	d.section("runbooks", admin.ValidateRunbooks(c.Runbooks))
 }

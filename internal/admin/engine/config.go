@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -140,90 +139,83 @@ func DefaultConfig() Config {
 // minQuiescence is for how long the cloud accepts a signature.
 const minQuiescence = 15 * time.Minute
 
-// faults collects mistakes of a section.
-type faults []error
-
-func (f *faults) bad(path, format string, args ...any) {
-	*f = append(*f, &api.FieldError{Path: path, Err: fmt.Errorf(format, args...)})
-}
-
 // positive accepts durations above zero.
-func (f *faults) positive(path string, d model.Duration) {
+func positive(m *api.Mistakes, path string, d model.Duration) {
 	if d <= 0 {
-		f.bad(path, "must be above 0")
+		m.Bad(path, "must be above 0")
 	}
 }
 
 // Validate reports every mistake at once: *api.FieldError values, joined, with
 // their paths below the section.
 func (c Config) Validate() error {
-	var f faults
+	var m api.Mistakes
 	if time.Duration(c.Quiescence) <= minQuiescence {
-		f.bad("quiescence", "%s is not above %s, for which the cloud accepts a signature", c.Quiescence, model.Duration(minQuiescence))
+		m.Bad("quiescence", "%s is not above %s, for which the cloud accepts a signature", c.Quiescence, model.Duration(minQuiescence))
 	}
-	f.positive("approval_expiry", c.ApprovalExpiry)
+	positive(&m, "approval_expiry", c.ApprovalExpiry)
 	for _, name := range slices.Sorted(maps.Keys(c.Secrets)) {
 		if c.Secrets[name] == "" {
-			f.bad("secrets."+name, "is not a path")
+			m.Bad("secrets."+name, "is not a path")
 		}
 	}
-	c.Guards.validate(&f)
-	return errors.Join(f...)
+	c.Guards.validate(&m)
+	return m.Join()
 }
 
-func (g Guards) validate(f *faults) {
+func (g Guards) validate(m *api.Mistakes) {
 	effects := []string{"Write", "Disrupt", "Secure", "Destroy", "Bill"}
 	for i, e := range g.Effects {
 		if !slices.Contains(effects, e) {
-			f.bad(fmt.Sprintf("guards.effects[%d]", i), "%q is none of %v", e, effects)
+			m.Bad(fmt.Sprintf("guards.effects[%d]", i), "%q is none of %v", e, effects)
 		}
 	}
 	for list, names := range map[string][]string{"actions": g.Actions, "deny": g.Deny} {
 		for i, name := range names {
 			if a, ok := api.Lookup(name); !ok || a.Effect == api.Read {
-				f.bad(fmt.Sprintf("guards.%s[%d]", list, i), "%q is no action that changes something%s", name, api.DidYouMean(name, actionNames()))
+				m.Bad(fmt.Sprintf("guards.%s[%d]", list, i), "%q is no action that changes something%s", name, api.DidYouMean(name, actionNames()))
 			}
 		}
 	}
-	f.positive("guards.max_age", g.MaxAge)
+	positive(m, "guards.max_age", g.MaxAge)
 	for path, n := range map[string]int{"guards.hourly_cap": g.HourlyCap, "guards.daily_cap": g.DailyCap, "guards.storm.targets": g.Storm.Targets, "guards.breaker.failures": g.Breaker.Failures} {
 		if n < 1 {
-			f.bad(path, "%d is not above 0; the kill switch stops everything", n)
+			m.Bad(path, "%d is not above 0; the kill switch stops everything", n)
 		}
 	}
 	if g.BillCap < 0 {
-		f.bad("guards.bill_cap", "%d is below 0", g.BillCap)
+		m.Bad("guards.bill_cap", "%d is below 0", g.BillCap)
 	}
-	f.positive("guards.storm.window", g.Storm.Window)
-	f.positive("guards.breaker.window", g.Breaker.Window)
-	f.positive("guards.delete.idle", g.Delete.Idle)
-	g.Partitions.validate(f)
-	g.Whitelist.validate(f)
+	positive(m, "guards.storm.window", g.Storm.Window)
+	positive(m, "guards.breaker.window", g.Breaker.Window)
+	positive(m, "guards.delete.idle", g.Delete.Idle)
+	g.Partitions.validate(m)
+	g.Whitelist.validate(m)
 }
 
-func (p Partitions) validate(f *faults) {
+func (p Partitions) validate(m *api.Mistakes) {
 	if !(p.MaxFactor > 1 && p.MaxFactor <= 360) {
-		f.bad("guards.partitions.max_factor", "%v is not above 1 and at most 360", p.MaxFactor)
+		m.Bad("guards.partitions.max_factor", "%v is not above 1 and at most 360", p.MaxFactor)
 	}
 	if p.MaxTotal < 1 || p.MaxTotal > 360 {
-		f.bad("guards.partitions.max_total", "%d is not from 1 to 360", p.MaxTotal)
+		m.Bad("guards.partitions.max_total", "%d is not from 1 to 360", p.MaxTotal)
 	}
 }
 
-func (w Whitelist) validate(f *faults) {
+func (w Whitelist) validate(m *api.Mistakes) {
 	if w.MinPrefixV4 < 1 || w.MinPrefixV4 > 32 {
-		f.bad("guards.whitelist.min_prefix_v4", "%d is not from 1 to 32", w.MinPrefixV4)
+		m.Bad("guards.whitelist.min_prefix_v4", "%d is not from 1 to 32", w.MinPrefixV4)
 	}
 	if w.MinPrefixV6 < 1 || w.MinPrefixV6 > 128 {
-		f.bad("guards.whitelist.min_prefix_v6", "%d is not from 1 to 128", w.MinPrefixV6)
+		m.Bad("guards.whitelist.min_prefix_v6", "%d is not from 1 to 128", w.MinPrefixV6)
 	}
 	for i, block := range w.Allowed {
 		p, err := netip.ParsePrefix(block)
 		switch path := fmt.Sprintf("guards.whitelist.allowed[%d]", i); {
 		case err != nil:
-			f.bad(path, "%q is not a CIDR block", block)
+			m.Bad(path, "%q is not a CIDR block", block)
 		case p != p.Masked():
-			f.bad(path, "%s has bits behind the prefix: %s", block, p.Masked())
+			m.Bad(path, "%s has bits behind the prefix: %s", block, p.Masked())
 		}
 	}
 }
