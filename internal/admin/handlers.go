@@ -486,7 +486,7 @@ func (s *Server) postWebhook(x *exchange) error {
 		return refused
 	}
 	if err != nil {
-		return refuse(notActing, "the delivery could not be made durable: send it again")
+		return refuse(notActing, "the delivery could not be made durable, send it again: "+err.Error())
 	}
 	return s.answer(x, http.StatusAccepted, struct {
 		Delivery string `json:"delivery"`

@@ -20,6 +20,7 @@ import (
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/admin"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/admin/engine"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/admin/journal"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/config"
@@ -68,7 +69,9 @@ type house struct {
 	collector *collector.Collector
 	metrics   *admin.Metrics
 	log       *buffer
-	segment   int64 // size of the journal's segments; 0: the default
+	segment   int64      // size of the journal's segments; 0: the default
+	disk      journal.FS // of the journal; nil: the real one
+	acting    *engine.Metrics
 
 	server *admin.Server
 	polls  func() // ends polling
@@ -119,7 +122,7 @@ func world() *sim.World {
 // inside a bubble.
 func build(t *testing.T, runbooks string) *house {
 	t.Helper()
-	h := &house{t: t, dir: t.TempDir(), metrics: admin.NewMetrics(), log: &buffer{}}
+	h := &house{t: t, dir: t.TempDir(), metrics: admin.NewMetrics(), acting: engine.NewMetrics(), log: &buffer{}}
 	for _, name := range []string{"alice", "bob", "carol", "dave", "am", "am2", "stranger"} {
 		h.write(name, token(name))
 	}
@@ -195,7 +198,7 @@ func (h *house) standby(reason string) {
 	server, err := admin.New(admin.Options{
 		Config: h.config, Runbooks: h.runbooks, Collector: h.collector, Readers: map[string]*api.Client{"main": h.client},
 		Metrics: h.metrics, Logger: slog.New(slog.NewTextHandler(h.log, nil)),
-		Engine: engine.Options{Accounts: map[string]engine.Account{"main": {Client: h.client}}, Dir: h.dir, Standby: reason, SegmentSize: h.segment},
+		Engine: engine.Options{Accounts: map[string]engine.Account{"main": {Client: h.client}}, Dir: h.dir, Standby: reason, SegmentSize: h.segment, FS: h.disk, Metrics: h.acting},
 	})
 	if err != nil {
 		h.t.Fatal(err)
@@ -318,11 +321,12 @@ func (h *house) mutations() int {
 	return n
 }
 
-// counter returns the value of a counter of the server's; 0 where it has none.
+// counter returns the value of a counter of the server's, or of a gauge of its
+// engine's; 0 where it has none.
 func (h *house) counter(name string, labels ...string) float64 {
 	h.t.Helper()
 	r := prometheus.NewRegistry()
-	r.MustRegister(h.metrics)
+	r.MustRegister(h.metrics, h.acting)
 	families, err := r.Gather()
 	if err != nil {
 		h.t.Fatal(err)
@@ -330,7 +334,7 @@ func (h *house) counter(name string, labels ...string) float64 {
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
 			if f.GetName() == name && hasLabels(m, labels) {
-				return m.GetCounter().GetValue()
+				return m.GetCounter().GetValue() + m.GetGauge().GetValue()
 			}
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/admin/engine"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/admin/journal"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/admin/journal/journaltest"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/sim"
@@ -356,18 +357,14 @@ func TestNothingIsSentThatCannotBeRecorded(t *testing.T) {
 			l.t.Fatalf("%d calls without an intent", n)
 		}
 		l.disk.Limit(-1)
+		time.Sleep(proved)
 		if r := l.end(l.do(q).ID); r.State != engine.StateApplied {
 			l.t.Errorf("after room was made: %s %s", r.State, r.Why)
 		}
 		if sample(l.t, l, "alikafka_journal_writable", "") != 1 {
 			l.t.Error("the journal is said not to be writable")
 		}
-		l.disk.Fail(func(op, _ string) error {
-			if op == "sync" {
-				return syscall.EIO
-			}
-			return nil
-		})
+		l.disk.Fail(failing("sync"))
 		q.Key, q.Params = "2", on(post, "Topic", "orders0", "TargetPartitionNum", "8")
 		remark := stepOf("ModifyTopicRemark").request("3")
 		for _, q := range []engine.Request{remark, remark} {
@@ -378,6 +375,113 @@ func TestNothingIsSentThatCannotBeRecorded(t *testing.T) {
 		}
 		if n := len(l.effects("ModifyTopicRemark")); n > 0 || sample(l.t, l, "alikafka_journal_writable", "") != 0 {
 			l.t.Errorf("%d effects", n)
+		}
+	})
+}
+
+// proved is for how long a journal that can be written again may be said not to
+// be.
+const proved = 31 * time.Second
+
+// TestAJournalThatCanBeWrittenAgainShowsByItself: nobody asks for anything, and
+// room for less than what could not be written is none.
+func TestAJournalThatCanBeWrittenAgainShowsByItself(t *testing.T) {
+	t.Parallel()
+	for name, full := range map[string]func(d *journaltest.Disk){
+		"no room":                   func(d *journaltest.Disk) { d.Limit(0) },
+		"room for small records":    func(d *journaltest.Disk) { d.Limit(int64(len(d.Read(segmentOne))) + 1000) },
+		"a write that always fails": func(d *journaltest.Disk) { d.Fail(failing("write")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			running(t, nil, func(l *lab) {
+				writable := func() bool { return sample(l.t, l, "alikafka_journal_writable", "") == 1 }
+				if !writable() || l.engine.Err() != nil {
+					l.t.Fatal("an empty journal cannot be written")
+				}
+				waits := l.do(stepOf("UpdateAllowedIp").request("0"))
+				full(l.disk)
+				if err := l.engine.Note(l.t.Context(), "intake", strings.Repeat("x", 5000)); !isNotActing(err) || writable() {
+					l.t.Fatalf("writable %t: %v", writable(), err)
+				}
+				var off *engine.NotActingError
+				if err := l.engine.Err(); !errors.As(err, &off) || errors.Is(err, journal.ErrLatched) || !strings.Contains(err.Error(), "tried again every 30s: ") {
+					l.t.Errorf("Err: %v", err)
+				}
+				size, reads := len(l.disk.Read(segmentOne)), l.cloud.Calls(sim.Match{}).Calls
+				for range 20 {
+					time.Sleep(time.Minute)
+					if writable() {
+						l.t.Fatal("said to be writable while nothing that large can be written")
+					}
+				}
+				if len(l.disk.Read(segmentOne)) != size {
+					l.t.Error("the journal grew while it was tried")
+				}
+				if _, err := l.engine.Do(l.t.Context(), stepOf("ModifyPartitionNum").request("1")); !isNotActing(err) {
+					l.t.Errorf("Do: %v", err)
+				}
+				if _, err := l.engine.Approve(l.t.Context(), waits.ID, bob, waits.Plan.Hash); !isNotActing(err) {
+					l.t.Errorf("Approve: %v", err)
+				}
+				if n := l.cloud.Calls(sim.Match{}).Calls; n != reads {
+					l.t.Errorf("%d calls for what cannot be recorded", n-reads)
+				}
+				l.disk.Limit(-1)
+				l.disk.Fail(nil)
+				time.Sleep(proved)
+				if !writable() || l.engine.Err() != nil {
+					l.t.Fatalf("there is room again: %v", l.engine.Err())
+				}
+				size, records := len(l.disk.Read(segmentOne)), sample(l.t, l, "alikafka_journal_records_total", "")
+				time.Sleep(time.Hour)
+				if len(l.disk.Read(segmentOne)) != size || sample(l.t, l, "alikafka_journal_records_total", "") != records {
+					l.t.Error("a journal that can be written is proved again")
+				}
+				if r := l.end(l.do(stepOf("ModifyPartitionNum").request("1")).ID); r.State != engine.StateApplied {
+					l.t.Errorf("%s %s", r.State, r.Why)
+				}
+				l.stop()
+				l.start() // the proofs are no obstacle
+				if r := l.do(stepOf("ModifyPartitionNum").request("1")); r.State != engine.StateApplied {
+					l.t.Errorf("%s after a restart", r.State)
+				}
+			})
+		})
+	}
+}
+
+// segmentOne is the first segment of a lab's journal.
+const segmentOne = "/no/such/storage/journal/00000001.journal"
+
+// failing is a disk on which an operation fails.
+func failing(op string) func(string, string) error {
+	return func(got, _ string) error {
+		if got == op {
+			return syscall.EIO
+		}
+		return nil
+	}
+}
+
+func TestAJournalThatIsClosedForGoodIsNotTried(t *testing.T) {
+	t.Parallel()
+	running(t, nil, func(l *lab) {
+		l.disk.Limit(0)
+		if err := l.engine.Note(l.t.Context(), "intake", "x"); !errors.Is(err, syscall.ENOSPC) {
+			l.t.Fatal(err)
+		}
+		l.disk.Limit(-1)
+		l.disk.Fail(failing("sync"))
+		time.Sleep(proved)
+		l.disk.Fail(nil)
+		size := len(l.disk.Read(segmentOne))
+		time.Sleep(time.Hour)
+		if err := l.engine.Err(); !errors.Is(err, journal.ErrLatched) || sample(l.t, l, "alikafka_journal_writable", "") != 0 {
+			l.t.Errorf("after a failed fsync: %v", err)
+		}
+		if len(l.disk.Read(segmentOne)) != size {
+			l.t.Error("something was written after a failed fsync")
 		}
 	})
 }

@@ -37,7 +37,7 @@ func (e *Engine) Do(ctx context.Context, q Request) (Run, error) {
 
 // reserve claims the request's key, or returns the run that it belongs to.
 func (e *Engine) reserve(q Request) (Run, error) {
-	if err := e.Err(); err != nil {
+	if err := e.over(); err != nil {
 		return Run{}, err
 	}
 	if q.Key == "" {
@@ -55,6 +55,9 @@ func (e *Engine) reserve(q Request) (Run, error) {
 	}
 	if e.planned[key] {
 		return Run{}, &KeyInFlightError{Key: q.Key}
+	}
+	if err := e.Err(); err != nil {
+		return Run{}, err
 	}
 	e.planned[key] = true
 	return Run{}, nil
@@ -235,6 +238,9 @@ func (e *Engine) Approve(ctx context.Context, id string, a Actor, planHash strin
 		return Run{}, &UnknownError{What: "run", Name: id}
 	}
 	if err := r.approvable(a, planHash); err != nil {
+		return r, err
+	}
+	if err := e.Err(); err != nil {
 		return r, err
 	}
 	p, err := e.resume(r)

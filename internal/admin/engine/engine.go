@@ -54,6 +54,8 @@ const (
 	kindNote    = "note/"
 	kindKill    = "kill_switch"
 	kindBreaker = "breaker"
+	// kindProof is a note that nobody is told of.
+	kindProof = kindNote + "journal_writable"
 )
 
 // keepRuns is how long a run is remembered after it ended, and with it its
@@ -116,13 +118,25 @@ func (e *Engine) Close() error {
 }
 
 // Err says why the engine does not act, as a *NotActingError; nil when it does.
-// The kill switch is not among the reasons.
+// The kill switch is not among the reasons. Where the journal could not be
+// written Run finds out when it can be again, and Err is nil from then on.
 func (e *Engine) Err() error {
+	if err := e.over(); err != nil {
+		return err
+	}
+	if f := e.journal.Failed(); f != nil {
+		return &NotActingError{Reason: fmt.Sprintf("the journal cannot be written, which is tried again every %s", proveAgain), Err: f.Err}
+	}
+	return nil
+}
+
+// over is Err where only a restart helps.
+func (e *Engine) over() error {
 	if e.journal == nil {
 		return &NotActingError{Reason: e.o.Standby}
 	}
 	if err := e.journal.Err(); err != nil {
-		return &NotActingError{Reason: "the journal cannot be written", Err: err}
+		return &NotActingError{Reason: "the journal cannot be written any more", Err: err}
 	}
 	return nil
 }
@@ -243,18 +257,32 @@ func (e *Engine) record(event string, r Run) (Run, error) {
 	return r, nil
 }
 
-// append adds a record to the journal. Called with the turn. The error is a
-// *NotActingError.
+// append adds a record to the journal, also where one before it could not be
+// written. Called with the turn. The error is a *NotActingError.
 func (e *Engine) append(kind string, body any) error {
-	if err := e.Err(); err != nil {
+	if err := e.over(); err != nil {
 		return err
 	}
-	if err := e.journal.Append(kind, body); err != nil {
-		e.o.Logger.Error("cannot write the journal", "record", kind, "err", err)
-		return &NotActingError{Reason: "the journal cannot be written", Err: err}
+	before := e.journal.Failed()
+	err := e.journal.Append(kind, body)
+	after := e.journal.Failed()
+	switch {
+	case before == nil && after != nil:
+		e.wakeUp() // Run has something to prove
+	case before != nil && after == nil:
+		e.o.Logger.Info("the journal can be written again", "failed_for", time.Since(before.Since))
 	}
-	e.o.Metrics.records.Inc()
-	return nil
+	if err == nil {
+		e.o.Metrics.records.Inc()
+		return nil
+	}
+	if kind != kindProof {
+		e.o.Logger.Error("cannot write the journal", "record", kind, "err", err)
+	}
+	if off := e.Err(); off != nil {
+		return off
+	}
+	return &NotActingError{Reason: "it cannot be recorded", Err: err}
 }
 
 func (e *Engine) log(event string, r Run) {

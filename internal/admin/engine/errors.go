@@ -39,7 +39,12 @@ type NotActingError struct {
 }
 
 // Error implements error.
-func (e *NotActingError) Error() string { return "acting is off: " + e.Reason }
+func (e *NotActingError) Error() string {
+	if e.Err == nil {
+		return "acting is off: " + e.Reason
+	}
+	return fmt.Sprintf("acting is off: %s: %v", e.Reason, e.Err)
+}
 
 // Unwrap returns Err.
 func (e *NotActingError) Unwrap() error { return e.Err }

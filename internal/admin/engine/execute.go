@@ -21,6 +21,9 @@ const (
 	grace = 5 * time.Second
 	// writeAgain is how long is waited for room on the disk.
 	writeAgain = 5 * time.Second
+	// proveAgain is how long after a failed write to the journal Run tries
+	// whether it can be written again.
+	proveAgain = 30 * time.Second
 	// staleQueue is how old a run may be that was not sent yet: what was asked
 	// for then is not what is needed now.
 	staleQueue = 15 * time.Minute
@@ -42,7 +45,7 @@ func (e *Engine) Run(ctx context.Context) error {
 				e.disown(id)
 			})
 		}
-		next := time.NewTimer(e.expire())
+		next := time.NewTimer(min(e.expire(), e.prove()))
 		select {
 		case <-ctx.Done():
 			next.Stop()
@@ -102,6 +105,35 @@ func (e *Engine) expire() time.Duration {
 	return max(next, time.Second)
 }
 
+// proof is the record that proves that the journal can be written again.
+type proof struct {
+	Since time.Time `json:"failed_since"`
+	Error string    `json:"error"`
+	Room  string    `json:"room"` // is as long as what could not be written
+}
+
+// prove appends a record without consequence where one could not be written a
+// while ago, so that it shows that there is room without anybody asking for
+// something. It returns how long until it is to be called again.
+func (e *Engine) prove() time.Duration {
+	f := e.journal.Failed()
+	if f == nil || e.over() != nil {
+		return time.Hour
+	}
+	if wait := time.Until(f.Last.Add(proveAgain)); wait > 0 {
+		return wait
+	}
+	e.takeTurn()
+	defer e.giveTurn()
+	if f = e.journal.Failed(); f == nil {
+		return time.Hour // another record has proved it
+	}
+	if e.append(kindProof, proof{Since: f.Since.UTC(), Error: f.Err.Error(), Room: strings.Repeat("-", f.Room)}) != nil {
+		return proveAgain
+	}
+	return time.Hour
+}
+
 // advance brings a run to its end, or as far as it comes before ctx ends or
 // the journal fails.
 func (e *Engine) advance(ctx context.Context, id string) {
@@ -136,7 +168,7 @@ func (e *Engine) persist(ctx context.Context, id, event string, change func(*Run
 			change(r)
 			return nil
 		})
-		if err == nil || e.Err() != nil {
+		if err == nil || e.over() != nil {
 			return err
 		}
 		if !sleep(ctx, writeAgain) {
@@ -244,6 +276,9 @@ func (e *Engine) intend(ctx context.Context, id string, signed api.Signed) error
 		if r.State != StateQueued && r.State != StateRunning || ctx.Err() != nil {
 			return errHeld
 		}
+		if err := e.Err(); err != nil {
+			return err // its outcome could not be recorded either
+		}
 		settleLast(r, signed.After)
 		p, err := e.resume(*r)
 		if err != nil {
@@ -306,7 +341,7 @@ func (e *Engine) unsent(ctx context.Context, id string, err error) error {
 	}
 	refused, ok := errors.AsType[*RefusedError](err)
 	if !ok {
-		if failed, notActing := errors.AsType[*NotActingError](err); notActing && e.Err() != nil {
+		if failed, notActing := errors.AsType[*NotActingError](err); notActing && e.over() != nil {
 			return failed
 		}
 		return e.void(ctx, id, fmt.Sprintf("nothing was sent: %v", err))

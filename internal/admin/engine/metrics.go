@@ -36,7 +36,7 @@ func NewMetrics() *Metrics {
 		human:    gauge("alikafka_runs_needs_human", "Runs whose outcome could not be proved and that nobody has looked at yet."),
 		killed:   gauge("alikafka_kill_switch_active", "Whether any source says that nothing may be changed: the API, the file, the environment."),
 		breaker:  gauge("alikafka_breaker_open", "Whether acting stopped by itself, after failures or a run that needs a human."),
-		writable: gauge("alikafka_journal_writable", "Whether this process can record what it does, and so may act."),
+		writable: gauge("alikafka_journal_writable", "Whether this process can record what it does, and so may act: 0 from a write that failed until one succeeds, which is tried every 30 s, and for good after a failed fsync."),
 		head:     gauge("alikafka_journal_head", "First 48 bits of the hash of everything in the journal, as a number: kept elsewhere, it proves that nothing was changed."),
 	}
 	for _, g := range guards {

@@ -46,9 +46,24 @@ type Journal struct {
 	segment segment
 	grow    int64 // the segment's size at which the next one is tried
 
-	head atomic.Pointer[Position]
-	err  atomic.Pointer[error] // why it is latched
+	head   atomic.Pointer[Position]
+	err    atomic.Pointer[error]   // why it is latched
+	failed atomic.Pointer[Failure] // nil: nothing is known against it
 }
+
+// Failure is a journal that could not be written when it was last tried, and
+// may be when it is tried again: its disk is full.
+type Failure struct {
+	Since, Last time.Time // when an append failed first, and last
+	Err         error     // of the last
+	// Room is how many bytes must be appended at once to prove that there is
+	// room again: as many as could not be. Less may fit in what the file has of
+	// its last block.
+	Room int
+}
+
+// maxRoom bounds the proof that a journal can be written again, in bytes.
+const maxRoom = 1 << 20
 
 // Position is the end of the journal.
 type Position struct {
@@ -144,7 +159,9 @@ func (j *Journal) start(number int, carried []Entry) error {
 	}
 	err = j.publish(file, name, frames)
 	if err != nil {
-		return errors.Join(err, file.Close())
+		err = errors.Join(err, file.Close())
+		_ = j.o.FS.Remove(name + unready) // on a full disk it would take what is left
+		return err
 	}
 	old := j.file
 	j.file, j.segment, j.grow = file, s, j.o.SegmentSize
@@ -198,9 +215,10 @@ func (e *syncError) Error() string { return "fsync: " + e.err.Error() }
 func (e *syncError) Unwrap() error { return e.err }
 
 // Append adds a record; when it returns nil the record is on the disk. After a
-// failed write the journal is as it was, and the next one may succeed; after a
-// failed fsync it is latched, and the error is ErrLatched with the reason. A
-// record whose append failed may nevertheless be there after a crash.
+// failed write the journal is as it was, Failed tells of it, and the next one
+// may succeed; after a failed fsync it is latched, and the error is ErrLatched
+// with the reason. A record whose append failed may nevertheless be there after
+// a crash.
 func (j *Journal) Append(kind string, body any) error {
 	<-j.turn
 	defer func() { j.turn <- struct{}{} }()
@@ -221,6 +239,7 @@ func (j *Journal) Append(kind string, body any) error {
 		if undo := j.file.Truncate(j.segment.size); undo != nil {
 			return j.latch(errors.Join(err, undo))
 		}
+		j.fail(err, len(frame))
 		return err
 	}
 	if err := j.file.Sync(); err != nil {
@@ -228,8 +247,24 @@ func (j *Journal) Append(kind string, body any) error {
 	}
 	j.segment = s
 	j.head.Store(&Position{s.seq, s.head})
+	if f := j.failed.Load(); f != nil && len(frame) >= f.Room {
+		j.failed.Store(nil)
+	}
 	return nil
 }
+
+// fail notes that a frame of so many bytes could not be written.
+func (j *Journal) fail(err error, size int) {
+	f := Failure{Since: time.Now(), Last: time.Now(), Err: err, Room: min(size, maxRoom)}
+	if before := j.failed.Load(); before != nil {
+		f.Since, f.Room = before.Since, max(f.Room, before.Room)
+	}
+	j.failed.Store(&f)
+}
+
+// Failed returns why the journal cannot be written at present; nil: it can, as
+// far as is known. Err is about one that is latched.
+func (j *Journal) Failed() *Failure { return j.failed.Load() }
 
 // rotate goes on in a new segment. Where that fails, the present one is used
 // until it is an eighth larger.

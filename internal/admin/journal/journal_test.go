@@ -225,6 +225,76 @@ func TestAFullDiskIsLeftAsItWas(t *testing.T) {
 	}
 }
 
+func TestAsMuchMustFitAsDidNot(t *testing.T) {
+	t.Parallel()
+	d, _ := written(t, 1)
+	j, _ := mustOpen(t, d)
+	if f := j.Failed(); f != nil {
+		t.Fatalf("%+v", f)
+	}
+	d.Limit(int64(len(d.Read(segmentFile(1)))) + 1000)
+	for _, step := range []struct {
+		size int  // of the record
+		fits bool // or else the disk is full
+		room int  // that must be proved afterwards; 0: it is
+	}{
+		{100, true, 0},
+		{2000, false, 2000},
+		{100, true, 2000}, // in what was left
+		{1000, false, 2000},
+		{3000, false, 3000},
+		{10, true, 3000},
+	} {
+		err := j.Append("r", strings.Repeat("x", step.size))
+		f := j.Failed()
+		if step.fits != (err == nil) || (step.room > 0) != (f != nil) {
+			t.Fatalf("%d bytes: %v, %+v", step.size, err, f)
+		}
+		if f != nil && (f.Room < step.room || f.Room > step.room+500 || !errors.Is(f.Err, syscall.ENOSPC)) {
+			t.Errorf("%d bytes: %+v", step.size, f)
+		}
+	}
+	d.Limit(-1)
+	if err := j.Append("r", strings.Repeat("x", 2000)); err != nil || j.Failed() == nil {
+		t.Errorf("less than did not fit is taken for a proof: %v", err)
+	}
+	if err := j.Append("r", strings.Repeat("x", 3000)); err != nil || j.Failed() != nil {
+		t.Errorf("%v, %+v", err, j.Failed())
+	}
+	if err := j.Append("r", func() {}); err == nil || j.Failed() != nil {
+		t.Error("what cannot be a record is taken for a disk that is full")
+	}
+	d.Limit(0)
+	_ = j.Append("r", strings.Repeat("x", 7<<20))
+	if f := j.Failed(); f == nil || f.Room != 1<<20 {
+		t.Errorf("the proof of a large record: %+v", f)
+	}
+}
+
+// TestASegmentThatDoesNotFitTakesNoRoom: what is left is for the records.
+func TestASegmentThatDoesNotFitTakesNoRoom(t *testing.T) {
+	t.Parallel()
+	d := journaltest.New()
+	var tried []error
+	j, err := journal.Open(journal.Options{
+		Dir: dir, FS: d, SegmentSize: 1000, Rotated: func(err error) { tried = append(tried, err) },
+		Carry: func() []journal.Entry { return []journal.Entry{{Kind: "carried", Body: strings.Repeat("x", 50_000)}} },
+	}, func(journal.Record) error { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Append("r", strings.Repeat("x", 1000)); err != nil {
+		t.Fatal(err)
+	}
+	d.Limit(int64(len(d.Read(segmentFile(1)))) + 10_000)
+	if err := j.Append("r", strings.Repeat("x", 5000)); err != nil || j.Failed() != nil {
+		t.Errorf("%v, %+v", err, j.Failed())
+	}
+	if names, err := d.List(dir); err != nil || len(names) != 1 || len(tried) != 1 || !errors.Is(tried[0], syscall.ENOSPC) {
+		t.Errorf("%v, %v; rotations: %v", names, err, tried)
+	}
+}
+
 func TestAFailedSyncIsFinal(t *testing.T) {
 	t.Parallel()
 	d, _ := written(t, 1)
