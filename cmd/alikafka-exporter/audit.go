@@ -129,17 +129,22 @@ func verifyJournal(w io.Writer, path, head string) error {
 	if err != nil {
 		return err
 	}
-	found = found || head == sum.Head.String() || head == headNumber(sum.Head)
+	for _, h := range []journal.Hash{sum.Prev, sum.Head} {
+		found = found || head == h.String() || head == headNumber(h)
+	}
 	_, err = fmt.Fprintf(w, "%s in %s, the chain is whole\nhead %s\nalikafka_journal_head %s\n",
 		count(int(sum.Records), "record"), count(sum.Segments, "segment"), sum.Head, headNumber(sum.Head))
 	if sum.First > 1 {
-		_, _ = fmt.Fprintf(w, "it begins with record %d: older segments are kept elsewhere or gone\n", sum.First)
+		_, _ = fmt.Fprintf(w, "it begins with record %d and continues head %s: older segments are kept elsewhere or gone\n", sum.First, sum.Prev)
 	}
 	if sum.Torn > 0 {
 		_, _ = fmt.Fprintf(w, "the last %d bytes are of a write that was never finished or goes on\n", sum.Torn)
 	}
 	if err == nil && !found {
 		err = fmt.Errorf("the chain never had the head %s: records were changed or taken away", head)
+		if sum.First > 1 {
+			err = fmt.Errorf("the chain has not had the head %s since record %d: look where the older segments are kept", head, sum.First)
+		}
 	}
 	return err
 }

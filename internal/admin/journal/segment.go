@@ -200,6 +200,7 @@ type Summary struct {
 	Segments int
 	Records  uint64 // the first records of segments included
 	First    uint64 // number of the first record: above 1 where older segments were taken away
+	Prev     Hash   // that the first segment continues: the head of the one before it
 	Last     uint64
 	Head     Hash
 	Torn     int64 // bytes of an unfinished write at the end
@@ -222,7 +223,7 @@ func Scan(fsys FS, dir string, fn func(Record, Hash) error) (Summary, error) {
 		}
 		s, err := readSegment(fsys, dir, n, after, fn)
 		if i == 0 && s.records > 0 {
-			sum.First = s.seq - uint64(s.records) + 1
+			sum.First, sum.Prev = s.seq-uint64(s.records)+1, s.prev
 		}
 		sum.Segments++
 		sum.Records += uint64(s.records)
