@@ -93,6 +93,7 @@ func TestAnHourWithinTheBudget(t *testing.T) {
 
 func TestTheServersLimitFallsAndRises(t *testing.T) {
 	t.Parallel()
+	long(t)
 	for name, w := range windows {
 		for _, share := range []float64{0.7, 1} {
 			t.Run(fmt.Sprintf("share %v, %s", share, name), func(t *testing.T) {

@@ -326,8 +326,6 @@ func TestFreshnessDay(t *testing.T) {
 // groups and of the rate shows the difference, if not to the second.
 func TestFreshnessForAnHour(t *testing.T) {
 	t.Parallel()
-	if anHour < time.Hour {
-		t.Skip("the race detector finds nothing here that shorter tests do not show")
-	}
+	long(t)
 	checkFreshness(t, compareSchedules(t, 1, 4, 3, 90*time.Minute, 0.6), 2.5, 2, 1.1)
 }

@@ -18,9 +18,7 @@ import (
 // exporter then does.
 func TestThePlanIsWhatIsMeasured(t *testing.T) {
 	t.Parallel()
-	if anHour < time.Hour {
-		t.Skip("hours of simulated time: without the race detector")
-	}
+	long(t)
 	for _, test := range []struct {
 		instances, groups int // groups of each
 		warm, span        time.Duration

@@ -184,6 +184,7 @@ func pollsEvery(interval time.Duration, regions ...string) setting {
 // worlds made at random. docs/lag.md shows the table that it prints.
 func TestLagInSecondsAgainstTheTruth(t *testing.T) {
 	t.Parallel()
+	long(t)
 	const interval, length = 30 * time.Second, 20 * time.Minute
 	type world struct {
 		name string
