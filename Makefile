@@ -55,7 +55,7 @@ unit race: setup ## unit tests with the race detector
 	$(GO) test -race -shuffle=on -count=1 -timeout=25m $(PKG)
 
 simulated: ## long stretches of simulated time, too slow for the race detector
-	$(GO) test -count=1 -timeout=25m -run '$(SIMULATED)' ./internal/collector ./internal/api ./internal/admin/engine
+	$(GO) test -count=1 -timeout=25m -run '$(SIMULATED)' ./internal/admin/engine ./internal/collector ./internal/api
 
 chaos: ## changes under crashes and faults: 20,000 random histories, killed processes for every action; its seed is printed
 	$(GO) test -count=1 -timeout=3h -v -run 'Matrix|Histories' ./internal/admin/engine -histories $(HISTORIES) | grep -v '^ *\(=== \|--- PASS\)'
