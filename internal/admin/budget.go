@@ -14,20 +14,17 @@ const (
 // zero value is a whole one. It can be overdrawn: what a delivery leads to is
 // known when it is done.
 type budget struct {
-	spent float64 // bytes, at a time
-	at    time.Time
-	told  bool // the log says that it is used up
+	spent level // bytes
+	told  bool  // the log says that it is used up
 }
 
-func (b *budget) take(n int) { b.spent, b.at = b.now()+float64(n), time.Now() }
-
-func (b *budget) now() float64 {
-	return max(0, b.spent-time.Since(b.at).Seconds()*journalPerSecond)
+func (b *budget) take(n int) {
+	b.spent = level{b.spent.now(journalPerSecond) + float64(n), time.Now()}
 }
 
 // wait returns how long it takes until something is left; 0: something is.
 func (b *budget) wait() time.Duration {
-	return time.Duration(max(0, (b.now()-journalAtOnce)/journalPerSecond*float64(time.Second)))
+	return time.Duration(max(0, (b.spent.now(journalPerSecond)-journalAtOnce)/journalPerSecond*float64(time.Second)))
 }
 
 // budgetOf returns the budget of a principal. Called with p.mu held.

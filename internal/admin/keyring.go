@@ -150,7 +150,7 @@ type failures struct {
 	levels map[string]level
 }
 
-// level is how full the bucket of an address was at a time.
+// level is how full a leaking bucket was at a time. The zero value is empty.
 type level struct {
 	n  float64
 	at time.Time
@@ -159,6 +159,9 @@ type level struct {
 const (
 	failuresAtOnce = 10
 	failureEvery   = 6 * time.Second
+
+	failuresPerSecond = float64(time.Second) / float64(failureEvery)
+
 	maxAddresses   = 4096
 	otherAddresses = "" // shares a bucket once there are too many
 )
@@ -171,10 +174,10 @@ func (f *failures) failed(address string) (wait time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.levels) >= maxAddresses {
-		maps.DeleteFunc(f.levels, func(_ string, l level) bool { return l.now() == 0 })
+		maps.DeleteFunc(f.levels, func(_ string, l level) bool { return l.now(failuresPerSecond) == 0 })
 	}
 	key := f.key(address)
-	n := f.levels[key].now()
+	n := f.levels[key].now(failuresPerSecond)
 	if wait = time.Duration((n - failuresAtOnce + 1) * float64(failureEvery)); wait <= 0 {
 		f.levels[key] = level{n + 1, time.Now()}
 	}
@@ -188,6 +191,7 @@ func (f *failures) key(address string) string {
 	return address
 }
 
-func (l level) now() float64 {
-	return max(0, l.n-float64(time.Since(l.at))/float64(failureEvery))
+// now returns how full the bucket is when that much leaks in a second.
+func (l level) now(perSecond float64) float64 {
+	return max(0, l.n-time.Since(l.at).Seconds()*perSecond)
 }
