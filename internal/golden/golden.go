@@ -3,8 +3,10 @@
 package golden
 
 import (
+	"errors"
 	"flag"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -17,7 +19,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 func File(t *testing.T, name, want string) {
 	t.Helper()
 	if *update {
-		if err := os.WriteFile(name, []byte(want), 0o600); err != nil {
+		if err := replace(name, want); err != nil {
 			t.Fatal(err)
 		}
 		return
@@ -25,6 +27,23 @@ func File(t *testing.T, name, want string) {
 	if diff := cmp.Diff(read(t, name), want); diff != "" {
 		t.Errorf("%s (-file +wanted; `make golden` rewrites it):\n%s", name, diff)
 	}
+}
+
+// replace writes a file at once: tests of other packages may be reading it.
+func replace(name, text string) error {
+	old, err := os.ReadFile(name) //nolint:gosec // the test names it
+	if err == nil && string(old) == text {
+		return nil
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), ".golden-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	if err := errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return os.Rename(f.Name(), name)
 }
 
 // Sections is File for parts of a document: each is what stands between the
