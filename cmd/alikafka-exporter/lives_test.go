@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -87,6 +89,9 @@ func liveOnce(t *testing.T, file string) {
 		t.Fatalf("no listener:\n%s", &stderr)
 	}
 	address := listening.FindStringSubmatch(stderr.String())[1]
+	if !listens(t, address) {
+		t.Fatalf("nothing listens on %s", address)
+	}
 	fetch := func(method, path string) (int, string) {
 		status, body, err := httpRequest{method: method, url: "http://" + address + path}.do()
 		if err != nil {
@@ -107,10 +112,36 @@ func liveOnce(t *testing.T, file string) {
 	if c := <-code; c != 0 {
 		t.Errorf("code %d:\n%s", c, &stderr)
 	}
-	if conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address); err == nil {
-		_ = conn.Close()
+	if listens(t, address) {
 		t.Error("the listener is still open")
 	}
+}
+
+// listens reports whether this process listens on an address of 127.0.0.1.
+// Who connects to it may find a program that was given the port meanwhile.
+func listens(t *testing.T, address string) bool {
+	t.Helper()
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	open, err := os.ReadDir("/dev/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(open, func(e os.DirEntry) bool {
+		fd, err := strconv.Atoi(e.Name())
+		if err != nil {
+			return false
+		}
+		accepts, err := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_ACCEPTCONN)
+		if err != nil || accepts == 0 {
+			return false
+		}
+		at, err := syscall.Getsockname(fd)
+		v4, ok := at.(*syscall.SockaddrInet4)
+		return err == nil && ok && strconv.Itoa(v4.Port) == port
+	})
 }
 
 // goroutines returns the stacks of all goroutines but those of the server's

@@ -31,7 +31,8 @@ func TestMain(m *testing.M) {
 //	signal NAME HUP            sends a signal
 //	halt NAME [CODE]           sends SIGTERM; the program ends within 5 s, with CODE (0)
 //	ended NAME CODE            waits for the program to end by itself
-//	waitfor FILE REGEXP [VAR]  waits until FILE matches; VAR gets the first group
+//	waitfor FILE REGEXP [VAR]  waits until whole lines of FILE match; VAR gets the first group
+//	rewritten FILE             waits until FILE holds what was known after the command began: it is replaced twice
 //	[!] http [-X METHOD] [-d FILE] [-u USER:PASSWORD] [-ca FILE] [-until REGEXP] URL [STATUS]
 //	                           asks until STATUS (200) and body are as wanted, once without -until;
 //	                           the body is stdout. With !, the request itself must fail
@@ -44,7 +45,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"start": cmdStart, "signal": cmdSignal, "halt": cmdStop, "ended": cmdEnded,
-			"waitfor": cmdWaitfor, "http": cmdHTTP, "moves": cmdMoves, "keypair": cmdKeypair, "absent": cmdAbsent,
+			"waitfor": cmdWaitfor, "rewritten": cmdRewritten, "http": cmdHTTP, "moves": cmdMoves, "keypair": cmdKeypair, "absent": cmdAbsent,
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Values[background{}] = map[string]*exec.Cmd{}
@@ -58,7 +59,7 @@ func TestScripts(t *testing.T) {
 }
 
 // patience is how long a story waits for something that must happen.
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 // background is the key of the programs that `start` started, by name.
 type background struct{}
@@ -134,13 +135,31 @@ func cmdWaitfor(ts *testscript.TestScript, _ bool, args []string) {
 	re := regexp.MustCompile("(?m)" + args[1])
 	var match []string
 	if !eventually(func() bool {
-		match = re.FindStringSubmatch(ts.ReadFile(args[0]))
+		text := ts.ReadFile(args[0])
+		match = re.FindStringSubmatch(text[:strings.LastIndexByte(text, '\n')+1]) // more of the last line may come
 		return match != nil
 	}) {
 		ts.Fatalf("%s does not match %s:\n%s", args[0], args[1], ts.ReadFile(args[0]))
 	}
 	if len(args) > 2 {
 		ts.Setenv(args[2], match[1])
+	}
+}
+
+// A file whose writing began before the command did may be the first to come.
+func cmdRewritten(ts *testscript.TestScript, _ bool, args []string) {
+	var last os.FileInfo
+	for range 3 {
+		if !eventually(func() bool {
+			is, err := os.Stat(ts.MkAbs(args[0]))
+			if err != nil || last != nil && os.SameFile(is, last) && is.ModTime().Equal(last.ModTime()) {
+				return false
+			}
+			last = is
+			return true
+		}) {
+			ts.Fatalf("%s is not written again", args[0])
+		}
 	}
 }
 

@@ -22,7 +22,7 @@ import (
 )
 
 // patience is how long a test waits for what must happen.
-const patience = 45 * time.Second
+const patience = 3 * time.Minute
 
 // shared are what tests need only one of: the browser, and a demo that nobody
 // changes.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -26,22 +25,11 @@ const (
 // Alertmanagers that tell each other what they sent.
 type site struct {
 	dir      string
-	web      string // base URLs
-	admin    string
-	control  string
+	web      *door // of the exporter's listeners
+	admin    *door
+	control  string // base URLs
 	peers    []string
 	exporter *process
-}
-
-// freeAddress returns an address on loopback that nobody listens on now.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
 }
 
 func write(t *testing.T, file, text string) {
@@ -54,9 +42,7 @@ func write(t *testing.T, file, text string) {
 // newSite starts everything but the exporter.
 func newSite(t *testing.T) *site {
 	t.Helper()
-	s := &site{dir: t.TempDir()}
-	web, admin := freeAddress(t), freeAddress(t)
-	s.web, s.admin = "http://"+web, "http://"+admin
+	s := &site{dir: t.TempDir(), web: newDoor(t), admin: newDoor(t)}
 	cloud := start(t, exporter(t), "sim", "--listen-address=127.0.0.1:0", "--control.listen-address=127.0.0.1:0", "--story=calm", "--limit=-1")
 	endpoint := cloud.wait(t, `cloud on (http://[^,]+),`)[1]
 	s.control = cloud.wait(t, `steer it on (http://\S+)/control/`)[1]
@@ -85,16 +71,16 @@ runbooks:
       Topic: {label: topic, type: topic}
       TargetPartitionNum: {times: 2, max: 96}
     mode: auto
-    wait_for: 8s
+    wait_for: 30s
 `, endpoint))
-	s.startAlertmanagers(t, admin)
+	s.startAlertmanagers(t)
 	return s
 }
 
 // alertmanagerConfig writes the configuration that is shipped, and returns the
 // file; only addresses, the token's place and, since a test has no hours, the
 // intervals are others.
-func (s *site) alertmanagerConfig(t *testing.T, admin, wait, interval, repeat string) string {
+func (s *site) alertmanagerConfig(t *testing.T, wait, interval, repeat string) string {
 	t.Helper()
 	shipped, err := os.ReadFile("../../alerts/alertmanager.example.yml")
 	if err != nil {
@@ -102,7 +88,7 @@ func (s *site) alertmanagerConfig(t *testing.T, admin, wait, interval, repeat st
 	}
 	text := string(shipped)
 	for from, to := range map[string]string{
-		"127.0.0.1:19309": admin, "credentials_file: alertmanager.token": "credentials_file: " + filepath.Join(s.dir, "alertmanager.token"),
+		"127.0.0.1:19309": s.admin.address, "credentials_file: alertmanager.token": "credentials_file: " + filepath.Join(s.dir, "alertmanager.token"),
 		"group_wait: 15s": "group_wait: " + wait, "group_interval: 1m": "group_interval: " + interval, "repeat_interval: 4h": "repeat_interval: " + repeat,
 	} {
 		if !strings.Contains(text, from) {
@@ -115,27 +101,38 @@ func (s *site) alertmanagerConfig(t *testing.T, admin, wait, interval, repeat st
 	return config
 }
 
+// amStatus is what an Alertmanager tells of itself.
+type amStatus struct {
+	Cluster struct {
+		Status string `json:"status"`
+		Peers  []struct {
+			Address string `json:"address"`
+		} `json:"peers"`
+	} `json:"cluster"`
+}
+
 // startAlertmanagers starts two peers.
-func (s *site) startAlertmanagers(t *testing.T, admin string) {
+func (s *site) startAlertmanagers(t *testing.T) {
 	t.Helper()
-	config := s.alertmanagerConfig(t, admin, "1s", "2s", "3s")
-	gossip := []string{freeAddress(t), freeAddress(t)}
-	for i, address := range gossip {
-		p := start(t, "alertmanager", "--config.file="+config, "--storage.path="+filepath.Join(s.dir, "am"+strconv.Itoa(i)),
-			"--web.listen-address=127.0.0.1:0", "--cluster.listen-address="+address, "--cluster.advertise-address="+address,
-			"--cluster.peer="+gossip[1-i], "--cluster.peer-timeout=2s", "--cluster.gossip-interval=100ms", "--cluster.settle-timeout=2s", "--log.level=debug")
+	status := func(peer string) (a amStatus) {
+		if err := json.Unmarshal([]byte(get(t, peer+"/api/v2/status")), &a); err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	args := []string{
+		"--config.file=" + s.alertmanagerConfig(t, "1s", "2s", "3s"), "--web.listen-address=127.0.0.1:0", "--cluster.listen-address=127.0.0.1:0",
+		"--cluster.peer-timeout=2s", "--cluster.gossip-interval=100ms", "--cluster.settle-timeout=2s", "--log.level=debug",
+	}
+	for i := range 2 {
+		p := start(t, "alertmanager", append(args, "--storage.path="+filepath.Join(s.dir, "am"+strconv.Itoa(i)))...)
 		s.peers = append(s.peers, "http://"+p.wait(t, `msg="Listening on".*address=(127\.0\.0\.1:[1-9][0-9]*)`)[1])
+		args = append(args, "--cluster.peer="+status(s.peers[0]).Cluster.Peers[0].Address)
 	}
 	for _, peer := range s.peers {
-		eventually(t, "both peers know each other", 30*time.Second, func() bool {
-			var status struct {
-				Cluster struct {
-					Status string           `json:"status"`
-					Peers  []map[string]any `json:"peers"`
-				} `json:"cluster"`
-			}
-			_, body := fetch(t, peer+"/api/v2/status")
-			return json.Unmarshal([]byte(body), &status) == nil && len(status.Cluster.Peers) == 2 && status.Cluster.Status == "ready"
+		eventually(t, "both peers know each other", func() bool {
+			a := status(peer)
+			return len(a.Cluster.Peers) == 2 && a.Cluster.Status == "ready"
 		})
 	}
 }
@@ -143,11 +140,12 @@ func (s *site) startAlertmanagers(t *testing.T, admin string) {
 // begin starts the exporter and waits until it watches.
 func (s *site) begin(t *testing.T) {
 	t.Helper()
-	address := func(url string) string { return strings.TrimPrefix(url, "http://") }
 	s.exporter = start(t, exporter(t), "serve", "--config.file="+filepath.Join(s.dir, "config.yaml"), "--storage.path="+filepath.Join(s.dir, "state"),
-		"--web.listen-address="+address(s.web), "--admin.listen-address="+address(s.admin))
-	eventually(t, "ready", 40*time.Second, func() bool {
-		status, _ := fetch(t, s.web+"/-/ready")
+		"--web.listen-address=127.0.0.1:0", "--admin.listen-address=127.0.0.1:0")
+	s.admin.leadTo(s.exporter.wait(t, `msg="Listening on" listener=admin address=(127\.0\.0\.1:[1-9][0-9]*)`)[1])
+	s.web.leadTo(s.exporter.wait(t, `msg="Listening on" address=(127\.0\.0\.1:[1-9][0-9]*)`)[1])
+	eventually(t, "ready", func() bool {
+		status, _ := fetch(t, s.web.url()+"/-/ready")
 		return status == http.StatusOK
 	})
 }
@@ -156,6 +154,8 @@ func (s *site) begin(t *testing.T) {
 func (s *site) kill() {
 	_ = s.exporter.Kill()
 	<-s.exporter.Done
+	s.web.leadTo("")
+	s.admin.leadTo("")
 }
 
 // fire tells both peers of an alert, as a pair of Prometheus servers does.
@@ -174,7 +174,7 @@ func (s *site) fire(t *testing.T, alertname string, ends time.Time) {
 			t.Fatal(err)
 		}
 		req.Header.Set("Content-Type", "application/json")
-		resp, err := (&http.Client{Timeout: 10 * time.Second}).Do(req)
+		resp, err := (&http.Client{Timeout: patience}).Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -200,7 +200,7 @@ func (s *site) effects(t *testing.T, action string) int {
 // metric returns a counter of the exporter's page; 0 where it has none.
 func (s *site) metric(t *testing.T, series string) float64 {
 	t.Helper()
-	_, page := fetch(t, s.web+"/metrics")
+	_, page := fetch(t, s.web.url()+"/metrics")
 	m := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(series) + ` (\S+)$`).FindStringSubmatch(page)
 	if m == nil {
 		return 0
@@ -215,12 +215,12 @@ func (s *site) metric(t *testing.T, series string) float64 {
 // read asks the admin endpoint.
 func (s *site) read(t *testing.T, path string) string {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.admin+path, http.NoBody)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.admin.url()+path, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
 	req.Header.Set("Authorization", "Bearer "+readerToken)
-	resp, err := (&http.Client{Timeout: 10 * time.Second}).Do(req)
+	resp, err := (&http.Client{Timeout: patience}).Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,20 +240,20 @@ const acceptedDeliveries = `alikafka_webhook_deliveries_total{outcome="accepted"
 func TestAlertmanagersDeliverManyTimesAndOnceIsDone(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	later := time.Now().Add(10 * time.Minute)
+	later := time.Now().Add(time.Hour)
 	s.fire(t, "KafkaTopicPartitionBound", later) // nobody answers yet: both try again
 	s.begin(t)
-	eventually(t, "a delivery is taken in", time.Minute, func() bool { return s.metric(t, acceptedDeliveries) > 0 })
+	eventually(t, "a delivery is taken in", func() bool { return s.metric(t, acceptedDeliveries) > 0 })
 	s.kill() // within wait_for: it was answered, and nothing was done
 	if n := s.effects(t, "ModifyPartitionNum"); n != 0 {
 		t.Fatalf("%d effects before wait_for", n)
 	}
 	s.begin(t)
-	eventually(t, "the partitions are there", time.Minute, func() bool { return s.effects(t, "ModifyPartitionNum") == 1 })
+	eventually(t, "the partitions are there", func() bool { return s.effects(t, "ModifyPartitionNum") == 1 })
 	s.kill() // whatever the exporter knew of the outcome
 	s.begin(t)
-	eventually(t, "many deliveries of the episode", 2*time.Minute, func() bool { return s.metric(t, acceptedDeliveries) >= 5 })
-	eventually(t, "the run is over", time.Minute, func() bool {
+	eventually(t, "many deliveries of the episode", func() bool { return s.metric(t, acceptedDeliveries) >= 5 })
+	eventually(t, "the run is over", func() bool {
 		return strings.Contains(s.read(t, "/api/v1/runs?runbook=scale-partitions"), `"state": "applied"`)
 	})
 	if n := s.effects(t, "ModifyPartitionNum"); n != 1 {
@@ -271,11 +271,12 @@ func TestAlertmanagersDeliverManyTimesAndOnceIsDone(t *testing.T) {
 		}
 		return len(list.Episodes)
 	}
-	if episodes() != 1 || list.Episodes[0].Outcome != "applied" || !list.Episodes[0].Ended.IsZero() {
+	eventually(t, "the episode knows of it", func() bool { return episodes() != 1 || list.Episodes[0].Outcome == "applied" })
+	if len(list.Episodes) != 1 || !list.Episodes[0].Ended.IsZero() {
 		t.Errorf("episodes: %+v", list.Episodes)
 	}
 	s.fire(t, "KafkaTopicPartitionBound", time.Now().Add(-time.Second)) // resolved
-	eventually(t, "the episode ends", time.Minute, func() bool { return episodes() == 1 && !list.Episodes[0].Ended.IsZero() })
+	eventually(t, "the episode ends", func() bool { return episodes() == 1 && !list.Episodes[0].Ended.IsZero() })
 	if err := s.exporter.Stop(); err != nil {
 		t.Errorf("exporter after SIGTERM: %v", err)
 	}

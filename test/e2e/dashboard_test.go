@@ -178,7 +178,7 @@ func TestDashboardOfKafkaExporter(t *testing.T) {
 		t.Fatal(err)
 	}
 	prom := startDashboard(t, cloud)
-	eventually(t, "both instances are targets", 90*time.Second, func() bool {
+	eventually(t, "both instances are targets", func() bool {
 		return len(prom.query(t, `up{job="kafka-exporter"} == 1`)) == 2 && len(prom.query(t, `kafka_consumergroup_lag`)) > 0
 	})
 	variables, queries := panels(t)
@@ -186,7 +186,7 @@ func TestDashboardOfKafkaExporter(t *testing.T) {
 	for _, v := range variables {
 		want := map[string][]string{"job": {"kafka-exporter"}, "instance": {bigInstance, elsewhere}, "topic": {"audit", "orders", "quiet"}}[v[0]]
 		var got []string
-		eventually(t, "variable "+v[0], 30*time.Second, func() bool {
+		eventually(t, "variable "+v[0], func() bool {
 			got = prom.labelValues(t, fill(v[1], values))
 			return len(got) >= len(want)
 		})

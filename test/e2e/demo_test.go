@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // exporter is the program under test.
@@ -39,7 +38,7 @@ func startDemo(t *testing.T) (*process, *url.URL) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "ready", 40*time.Second, func() bool {
+	eventually(t, "ready", func() bool {
 		status, _ := fetch(t, u.ResolveReference(&url.URL{Path: "/-/ready"}).String())
 		return status == http.StatusOK
 	})
@@ -51,14 +50,14 @@ func TestPrometheusScrapesTheDemo(t *testing.T) {
 	demo, page := startDemo(t)
 	prom := startPrometheus(t, page.String())
 
-	eventually(t, "target up", 30*time.Second, func() bool {
+	eventually(t, "target up", func() bool {
 		up := prom.query(t, `up{job="alikafka"}`)
 		return len(up) == 1 && up[0].number() == 1
 	})
-	eventually(t, "a consumer group's lag moves", 90*time.Second, func() bool {
+	eventually(t, "a consumer group's lag moves", func() bool {
 		return len(prom.query(t, `changes(alikafka_consumer_group_lag_messages[1m]) > 0`)) > 0
 	})
-	eventually(t, "offsets of partitions advance", 90*time.Second, func() bool {
+	eventually(t, "offsets of partitions advance", func() bool {
 		return len(prom.query(t, `delta(alikafka_topic_partition_newest_offset[1m]) > 0`)) > 0
 	})
 

@@ -127,7 +127,7 @@ func (b board) values(t *testing.T, prom prometheus, all bool) map[string]string
 		}
 		query := substitute(v.Definition, values)
 		var found []string
-		eventually(t, "values of "+v.Name+" of "+b.uid+", "+query, 30*time.Second, func() bool {
+		eventually(t, "values of "+v.Name+" of "+b.uid+", "+query, func() bool {
 			found = prom.valuesOf(t, query)
 			return len(found) > 0 && (v.Multi || chosen[v.Name] == "" || slices.Contains(found, chosen[v.Name]))
 		})
@@ -282,7 +282,7 @@ func failSomeCalls(t *testing.T, control string) {
 			t.Fatal(err)
 		}
 		r.Header.Set("Content-Type", "application/json")
-		answer, err := (&http.Client{Timeout: 10 * time.Second}).Do(r)
+		answer, err := (&http.Client{Timeout: patience}).Do(r)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -310,7 +310,7 @@ scrape_configs:
   - job_name: alikafka
     static_configs: [{targets: [%q]}]
 `, shippedRules(t), web))
-	eventually(t, "ready", 40*time.Second, func() bool {
+	eventually(t, "ready", func() bool {
 		status, _ := fetch(t, "http://"+web+"/-/ready")
 		return status == http.StatusOK
 	})

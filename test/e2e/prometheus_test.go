@@ -45,7 +45,7 @@ func runPrometheus(t *testing.T, text string) prometheus {
 		"--storage.tsdb.path="+filepath.Join(dir, "data"), "--log.level=info")
 	address := p.wait(t, `msg="Listening on".*address=(127\.0\.0\.1:[1-9][0-9]*)`)[1]
 	prom := prometheus{url: "http://" + address}
-	eventually(t, "Prometheus ready", time.Minute, func() bool {
+	eventually(t, "Prometheus ready", func() bool {
 		status, _ := fetch(t, prom.url+"/-/ready")
 		return status == http.StatusOK
 	})
@@ -70,12 +70,18 @@ func (s sample) number() float64 {
 // query evaluates an expression now.
 func (p prometheus) query(t *testing.T, expr string) []sample {
 	t.Helper()
+	return p.queryAt(t, time.Now(), expr)
+}
+
+// queryAt evaluates an expression at a time.
+func (p prometheus) queryAt(t *testing.T, at time.Time, expr string) []sample {
+	t.Helper()
 	var answer struct {
 		Status string                    `json:"status"`
 		Error  string                    `json:"error"`
 		Data   struct{ Result []sample } `json:"data"`
 	}
-	p.get(t, "/api/v1/query?query="+url.QueryEscape(expr), &answer)
+	p.get(t, "/api/v1/query?time="+url.QueryEscape(at.Format(time.RFC3339Nano))+"&query="+url.QueryEscape(expr), &answer)
 	if answer.Status != "success" {
 		t.Fatalf("query %s: %s", expr, answer.Error)
 	}
@@ -86,7 +92,7 @@ func (p prometheus) query(t *testing.T, expr string) []sample {
 // machine may answer one scrape too late.
 func (p prometheus) scrapesWell(t *testing.T) {
 	t.Helper()
-	eventually(t, "the last scrape of every target without an error", patience, func() bool {
+	eventually(t, "the last scrape of every target without an error", func() bool {
 		var answer struct {
 			Data struct {
 				ActiveTargets []struct{ ScrapeURL, LastError string }
@@ -121,14 +127,15 @@ func get(t *testing.T, page string) string {
 	return body
 }
 
-// fetch returns the status and body of a page; 0 where nobody answers.
+// fetch returns the status and body of a page; 0 where nobody answers, or not to
+// the end.
 func fetch(t *testing.T, page string) (int, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, page, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := http.Client{Timeout: 10 * time.Second}
+	client := http.Client{Timeout: patience}
 	resp, err := client.Do(req)
 	if err != nil {
 		return 0, err.Error()
@@ -136,22 +143,22 @@ func fetch(t *testing.T, page string) (int, string) {
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
-		t.Fatalf("GET %s: %v", page, err)
+		return 0, err.Error()
 	}
 	return resp.StatusCode, strings.TrimSpace(string(body))
 }
 
 // eventually asks until what is asked for is there.
-func eventually(t *testing.T, what string, within time.Duration, ask func() bool) {
+func eventually(t *testing.T, what string, ask func() bool) {
 	t.Helper()
-	timeout := time.After(within)
+	timeout := time.After(patience)
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for !ask() {
 		select {
 		case <-tick.C:
 		case <-timeout:
-			t.Fatalf("not within %v: %s", within, what)
+			t.Fatalf("not within %v: %s", patience, what)
 		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 )
 
 // stopWait is how long a program has to end after SIGTERM.
-const stopWait = 15 * time.Second
+const stopWait = time.Minute
 
 // Program is one that was started.
 type Program struct {

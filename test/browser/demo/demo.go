@@ -17,7 +17,7 @@ import (
 )
 
 // patience is how long is waited for what must happen.
-const patience = 60 * time.Second
+const patience = 3 * time.Minute
 
 // Instance and Group are in every demo of the story that is played by default.
 const (
