@@ -9,6 +9,15 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 bin=${TOOLS_BIN:-$(dirname "$here")/.cache/bin}
 mkdir -p "$bin"
 
+# A network that fails now and then is no reason to fail: go itself asks once.
+fetch() {
+	for pause in 2 10 30; do
+		! GOWORK=off go list -deps -tags="$(cat tags 2>/dev/null)" tool >/dev/null || return 0
+		echo "tools: once more in $pause s" >&2
+		sleep "$pause"
+	done
+}
+
 for tool in "$@"; do
 	cd "$here/$tool"
 	stamp="$bin/.$tool.stamp"
@@ -19,6 +28,7 @@ for tool in "$@"; do
 	start=$SECONDS
 	echo "tools: building $tool"
 	rm -f "$stamp"
+	fetch
 	GOWORK=off CGO_ENABLED=0 go build -buildvcs=false -trimpath -ldflags='-s -w' \
 		-tags="$(cat tags 2>/dev/null)" -o "$bin/" tool
 	echo "$want" >"$stamp"

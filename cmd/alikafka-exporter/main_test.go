@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 //
 //	start NAME ARG...          runs the program in the background; output goes to NAME.out and NAME.err
 //	signal NAME HUP            sends a signal
-//	halt NAME [CODE]           sends SIGTERM; the program ends within 5 s, with CODE (0)
+//	halt NAME [CODE]           sends SIGTERM; the program ends with CODE (0) within the 10 s that containers are given
 //	ended NAME CODE            waits for the program to end by itself
 //	waitfor FILE REGEXP [VAR]  waits until whole lines of FILE match; VAR gets the first group
 //	rewritten FILE             waits until FILE holds what was known after the command began: it is replaced twice
@@ -51,6 +51,8 @@ func TestScripts(t *testing.T) {
 			e.Values[background{}] = map[string]*exec.Cmd{}
 			repository, err := filepath.Abs("../..")
 			e.Setenv("REPO", repository)
+			// Built with the race detector, a program waits for a second at its end.
+			e.Setenv("GORACE", "atexit_sleep_ms=0")
 			return err
 		},
 		RequireExplicitExec: true,
@@ -104,7 +106,7 @@ func cmdStop(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(running(ts, args).Process.Signal(syscall.SIGTERM))
 	start := time.Now()
 	cmdEnded(ts, false, append(args, "0")[:2])
-	if took := time.Since(start); took > 5*time.Second {
+	if took := time.Since(start); took > 10*time.Second {
 		ts.Fatalf("%s took %s to stop", args[0], took)
 	}
 }

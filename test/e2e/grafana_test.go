@@ -334,7 +334,7 @@ scrape_configs:
 // askAll asks until every query that should have an answer has one.
 func askAll(t *testing.T, prom prometheus, queries []*asked) {
 	t.Helper()
-	deadline := time.Now().Add(3 * time.Minute)
+	deadline := time.Now().Add(patience)
 	for {
 		left := 0
 		for _, q := range queries {
