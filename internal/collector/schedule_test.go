@@ -46,7 +46,9 @@ func oldest(e exporter, d time.Duration, groups ...string) map[string]time.Durat
 
 // mostly is the age that all but a tenth of ages stay below. When polls come is
 // drawn: now and then one waits for others, which is no matter.
-func mostly(ages []time.Duration) time.Duration { return slices.Sorted(slices.Values(ages))[len(ages)*9/10] }
+func mostly(ages []time.Duration) time.Duration {
+	return slices.Sorted(slices.Values(ages))[len(ages)*9/10]
+}
 
 // agesOf returns the ages that groups' progress shows within d, every two
 // seconds.
