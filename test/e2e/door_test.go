@@ -27,6 +27,7 @@ func newDoor(t *testing.T) *door {
 		t.Fatal(err)
 	}
 	d := &door{address: l.Addr().String(), open: map[net.Conn]string{}}
+	ctx := context.WithoutCancel(t.Context()) // which ends before the programs do
 	var callers sync.WaitGroup
 	callers.Go(func() {
 		for {
@@ -34,7 +35,7 @@ func newDoor(t *testing.T) *door {
 			if err != nil {
 				return
 			}
-			callers.Go(func() { d.take(t, caller) })
+			callers.Go(func() { d.take(ctx, caller) })
 		}
 	})
 	t.Cleanup(func() {
@@ -78,7 +79,7 @@ func (d *door) leave(c net.Conn) {
 }
 
 // take passes on what is said until one side hangs up.
-func (d *door) take(t *testing.T, caller net.Conn) {
+func (d *door) take(ctx context.Context, caller net.Conn) {
 	defer caller.Close()
 	d.mu.Lock()
 	to := d.behind
@@ -87,8 +88,7 @@ func (d *door) take(t *testing.T, caller net.Conn) {
 		return
 	}
 	defer d.leave(caller)
-	// Not the test's context, which ends before the programs do.
-	host, err := (&net.Dialer{}).DialContext(context.WithoutCancel(t.Context()), "tcp", to)
+	host, err := (&net.Dialer{}).DialContext(ctx, "tcp", to)
 	if err != nil {
 		return
 	}
