@@ -211,11 +211,7 @@ func referenceLoaded(ctx context.Context, s *stage) error {
 	}
 	limit := time.Now().Add(5 * time.Minute)
 	for time.Now().Before(limit) {
-		body, _, err := fetch(ctx, s.referenceURL+"/size")
-		if err != nil {
-			return err
-		}
-		n, err := strconv.Atoi(strings.TrimSpace(string(body)))
+		n, err := countLines(ctx, s.referenceURL+"/ready-made")
 		if err != nil {
 			return err
 		}
