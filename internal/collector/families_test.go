@@ -137,12 +137,9 @@ func TestOpenMetricsTellsTheUnits(t *testing.T) {
 		told := regexp.MustCompile(`(?m)^# TYPE (\S+) .*\n(?:# UNIT (\S+) (\S+)\n)?`).FindAllStringSubmatch(w.Body.String(), -1)
 		units := map[string]int{}
 		for _, m := range told {
-			want := regexp.MustCompile(`_(seconds|bytes)$`).FindStringSubmatch(m[1])
-			switch {
-			case want == nil && m[2] != "":
-				t.Errorf("%s has a unit: %s", m[1], m[3])
-			case want != nil && (m[2] != m[1] || m[3] != want[1]):
-				t.Errorf("%s has no unit %s but %q", m[1], want[1], m[3])
+			want := regexp.MustCompile(`_(seconds|bytes)$`).FindString(m[1])
+			if m[3] != strings.TrimPrefix(want, "_") || m[2] != "" && m[2] != m[1] {
+				t.Errorf("%s is told to be in %q (of %s), want %q", m[1], m[3], m[2], want)
 			}
 			units[m[3]]++
 		}
