@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"strings"
@@ -379,6 +380,9 @@ func (e *Engine) params(r Run) (map[string]string, error) {
 	return params, nil
 }
 
+// maxSecret bounds the file of a secret parameter, in bytes.
+const maxSecret = 64 << 10
+
 // secret reads a configured secret.
 func (e *Engine) secret(name string) (secret.String, error) {
 	if e.o.Secret != nil {
@@ -388,13 +392,21 @@ func (e *Engine) secret(name string) (secret.String, error) {
 	if !ok {
 		return secret.String{}, &UnknownError{What: "secret", Name: name}
 	}
-	text, err := os.ReadFile(file) //nolint:gosec // the configuration names the file
+	f, err := os.Open(file) //nolint:gosec // the configuration names the file
 	if err != nil {
 		return secret.String{}, err
 	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
+	switch {
+	case err != nil:
+		return secret.String{}, err
+	case len(text) > maxSecret:
+		return secret.String{}, fmt.Errorf("%s has more than %d bytes", file, maxSecret)
+	}
 	s := secret.New(strings.TrimRight(string(text), "\r\n"))
 	if s.IsZero() {
-		return s, errors.New("the file is empty")
+		return s, errors.New(file + " is empty")
 	}
 	return s, nil
 }
