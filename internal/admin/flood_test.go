@@ -164,15 +164,8 @@ func (h *house) stillPasses(run answer) {
 }
 
 // open is a runbook whose targets an alert makes up.
-const open = `
-  - name: create
-    match: ['alertname="Missing"']
-    action: CreateConsumerGroup
-    params:
-      InstanceId: {label: instance_id, type: instance}
-      ConsumerId: {label: consumer_group, type: new_consumer_group, pattern: "app-[0-9]+"}
-    wait_for: 1h
-`
+var open = runbook("create", `alertname="Missing"`, "CreateConsumerGroup",
+	byInstance+`, ConsumerId: {label: consumer_group, type: new_consumer_group, pattern: "app-[0-9]+"}`, "wait_for: 1h")
 
 func missing(group int, more ...string) alert {
 	return firing(append([]string{"alertname", "Missing", "instance_id", mine, "consumer_group", fmt.Sprintf("app-%d", group)}, more...)...)
