@@ -27,6 +27,7 @@ type Engine struct {
 	opened   time.Time
 	turn     chan struct{} // holds a token while nothing is being decided and recorded
 	stuck    string        // why the journal's last rotation failed; empty: it did not. Belongs to who has the turn
+	measured time.Time     // when the journal was; belongs to Run
 	wake     chan struct{} // holds a token when Run should look again
 
 	mu       sync.RWMutex
@@ -83,7 +84,7 @@ func Open(o Options) (*Engine, error) {
 		o.Recorded = func(Actor, int) {}
 	}
 	e := &Engine{
-		o: o, opened: time.Now(), turn: make(chan struct{}, 1), wake: make(chan struct{}, 1),
+		o: o, opened: time.Now(), measured: time.Now(), turn: make(chan struct{}, 1), wake: make(chan struct{}, 1),
 		runs: map[string]*Run{}, keys: map[string]string{}, planned: map[string]bool{}, owned: map[string]bool{}, changed: make(chan struct{}),
 	}
 	e.turn <- struct{}{}

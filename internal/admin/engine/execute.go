@@ -22,6 +22,9 @@ const (
 	grace = 5 * time.Second
 	// writeAgain is how long is waited for room on the disk.
 	writeAgain = 5 * time.Second
+	// measureAgain is how often is looked whether somebody has taken segments of
+	// the journal away.
+	measureAgain = 5 * time.Minute
 	// proveAgain is how long after a failed write to the journal Run tries
 	// whether it can be written again.
 	proveAgain = 30 * time.Second
@@ -46,7 +49,7 @@ func (e *Engine) Run(ctx context.Context) error {
 				e.disown(id)
 			})
 		}
-		next := time.NewTimer(min(e.expire(), e.prove()))
+		next := time.NewTimer(min(e.expire(), e.prove(), e.measure()))
 		select {
 		case <-ctx.Done():
 			next.Stop()
@@ -133,6 +136,20 @@ func (e *Engine) prove() time.Duration {
 		return proveAgain
 	}
 	return time.Hour
+}
+
+// measure looks how large the journal is, now and then, and returns how long
+// until it is to be called again. What cannot be looked at keeps its size: where
+// that matters, writing fails, too.
+func (e *Engine) measure() time.Duration {
+	if wait := time.Until(e.measured.Add(measureAgain)); wait > 0 {
+		return wait
+	}
+	e.measured = time.Now()
+	if err := e.journal.Measure(); err != nil {
+		e.o.Logger.Warn("cannot tell how large the journal is", "err", err)
+	}
+	return measureAgain
 }
 
 // advance brings a run to its end, or as far as it comes before ctx ends or
