@@ -240,7 +240,9 @@ func (s *segment) frame(e Entry) ([]byte, error) {
 // again may lie.
 type syncError struct{ err error }
 
-func (e *syncError) Error() string { return "fsync: " + e.err.Error() + "; see to the disk, then restart" }
+func (e *syncError) Error() string {
+	return "fsync: " + e.err.Error() + "; see to the disk, then restart"
+}
 func (e *syncError) Unwrap() error { return e.err }
 
 // Append adds a record; when it returns nil the record is on the disk. After a
