@@ -107,7 +107,7 @@ bench-packages: ## benchmarks of packages, COUNT (6) times, on one core; BENCH=r
 	$(GO) test -run '^$$' -bench '$(or $(BENCH),.)' -benchmem -cpu 1 -count $(COUNT) $(PKG)
 	cd test/conformance && $(GO) test -run '^$$' -bench '$(or $(BENCH),.)' -cpu 1 -count $(COUNT) ./...
 
-bench-exporter: build ## the program against its references at SERIES (10000,100000,1000000); what docs/performance.md shows
+bench-exporter: build ## the program against its references at SERIES (10000,100000,1000000); what docs/performance.md shows; fails when a bar is missed
 	@tools/build.sh prometheus
 	cd test/bench && $(GO) run . -series $(SERIES) -parts $(PARTS)
 

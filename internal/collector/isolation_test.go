@@ -178,3 +178,33 @@ func TestASickInstanceLeavesItsNeighboursAsFresh(t *testing.T) {
 		}
 	})
 }
+
+// TestWhatIsDroppedWhileItFailsHasNotRecovered deletes a group that cannot be
+// read; another comes back.
+func TestWhatIsDroppedWhileItFailsHasNotRecovered(t *testing.T) {
+	t.Parallel()
+	const recovered, gone = `msg="source recovered"`, `msg="what failed of the source is no longer read"`
+	synctest.Test(t, func(t *testing.T) {
+		cloud := newCloud(t, sim.Options{World: world("a", "b")})
+		e := start(t, defaults("cn-hangzhou"), cloud)
+		defer background(t, e)()
+		<-time.After(2 * time.Minute)
+		fail := func(group string) (mend func()) {
+			mend = cloud.SetFault(sim.Match{Action: "GetConsumerProgress", Params: map[string]string{"ConsumerId": group}}, sim.Fault{Kind: sim.Refuse, Status: 403, Code: "Forbidden.RAM"})
+			<-time.After(2 * time.Minute)
+			return mend
+		}
+		fail("group-of-a")
+		check(t, cloud.Remove(sim.Ref{Account: "main", Instance: "alikafka_pre-cn-1", Group: "group-of-a"}))
+		<-time.After(time.Hour)
+		if log := e.log.String(); strings.Contains(log, recovered) || strings.Count(log, gone) != 1 {
+			t.Errorf("after a group was deleted that could not be read:\n%s", log)
+		}
+		mend := fail("group-of-b")
+		mend()
+		<-time.After(time.Hour)
+		if log := e.log.String(); strings.Count(log, recovered) != 1 || strings.Count(log, gone) != 1 {
+			t.Errorf("after a group could be read again:\n%s", log)
+		}
+	})
+}

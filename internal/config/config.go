@@ -47,15 +47,6 @@ func Load(path string) (*Config, error) {
 	return c, nil
 }
 
-// Parse reads a configuration. Every error is an *Error.
-func Parse(data []byte) (*Config, error) {
-	c := Default()
-	if err := decode("", data, c, c.validate); err != nil {
-		return nil, err
-	}
-	return c, nil
-}
-
 // readFile reads a file, which may be a pipe or a device, but no more of it than
 // may be in it. A larger one is an *Error.
 func readFile(path string) ([]byte, error) {

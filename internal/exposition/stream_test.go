@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -25,7 +26,7 @@ func manyBlocks(t testing.TB) *exposition.Page {
 				for f := range families {
 					var lines []byte
 					for n := range 1 + (i*b*7+f)%90 {
-						labels := exposition.Labels(nil).Append("instance_id", fmt.Sprint("i", i)).Append("topic", fmt.Sprint("größer-", b)).AppendInt("n", int64(n))
+						labels := exposition.Labels(nil).Append("instance_id", fmt.Sprint("i", i)).Append("topic", fmt.Sprint("größer-", b)).Append("n", strconv.Itoa(n))
 						lines = exposition.AppendSample(lines, families[f].Name, labels, float64(n*(b+i)*12345))
 					}
 					u.Set(f, fmt.Sprint("i", i), fmt.Sprint("b", b), lines)
