@@ -127,7 +127,7 @@ func (p *processor) request(r Runbook, e *episode, target resolved) engine.Reque
 		}
 	}
 	return engine.Request{
-		Key: e.ID, Actor: engine.Actor{Principal: e.Principal, Kind: engine.Webhook},
+		Key: e.ID, Actor: webhook(e.Principal),
 		Account: target.Account, Action: r.Action, Params: target.Params,
 		Reason: "runbook " + r.Name, Runbook: r.Name, Episode: e.ID, Alert: e.Labels,
 		Firing: firing, Truncated: e.Truncated,

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/alikafka-exporter/alikafka-exporter/internal/sim"
 )
 
 // TestAStolenTokenDoesNotFillTheDisk: what the webhooks of a principal add to
@@ -50,7 +52,7 @@ func TestAStolenTokenDoesNotFillTheDisk(t *testing.T) {
 		if got := h.counter("alikafka_webhook_deliveries_total", "outcome", "too_many_alerts"); got != 2 {
 			t.Errorf("%v refusals counted", got)
 		}
-		if got := strings.Count(h.log.String(), "webhooks fill the journal"); got != 1 {
+		if got := strings.Count(h.log.String(), "a principal asks for too much"); got != 1 {
 			t.Errorf("%d lines in the log", got)
 		}
 		wait, err := strconv.Atoi(a.header.Get("Retry-After"))
@@ -62,16 +64,108 @@ func TestAStolenTokenDoesNotFillTheDisk(t *testing.T) {
 	})
 }
 
+// TestALoopingTokenIsSlowedDown: what a person's token may ask for is bounded,
+// reads and dry runs too, but nothing by which people stop what goes on.
+func TestALoopingTokenIsSlowedDown(t *testing.T) {
+	t.Parallel()
+	const atOnce, every = 500, 10 * time.Second
+	whitelist := func(blocks int) string {
+		var list []string
+		for i := range blocks {
+			list = append(list, fmt.Sprintf("10.%d.%d.0/24", 1+i/256, i%256))
+		}
+		return `{"InstanceId": "` + mine + `", "UpdateType": "add", "AllowedListType": "vpc", "PortRange": "9092/9092", "AllowedListIp": "` + strings.Join(list, ",") + `"}`
+	}
+	loops := map[string]struct {
+		request     request
+		least, most int // of them are taken
+	}{
+		"dry runs":                     {request{path: "/api/v1/actions/ModifyTopicRemark?dry_run=true", body: remark}, atOnce, atOnce + 1},
+		"reads":                        {request{path: "/api/v1/actions/GetTopicList", body: `{"InstanceId": "` + mine + `"}`}, atOnce, atOnce + 1},
+		"refusals":                     {request{path: "/api/v1/actions/DeleteTopic", body: `{"InstanceId": "` + mine + `", "Topic": "orders"}`}, atOnce * 3 / 4, atOnce - 1},
+		"requests with much to record": {request{path: "/api/v1/actions/UpdateAllowedIp", body: whitelist(3_000)}, 20, atOnce / 5},
+	}
+	for name, c := range loops {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inHouse(t, "", func(h *house) {
+				t := h.t
+				run := h.act("alice", "first", "UpdateAllowedIp", whitelist(1), http.StatusAccepted)
+				c.request.as = "alice"
+				var a answer
+				n := 0
+				for ; n <= atOnce; n++ {
+					c.request.header = map[string]string{"Idempotency-Key": strconv.Itoa(n)}
+					if a = h.do(c.request); a.status == http.StatusTooManyRequests {
+						break
+					}
+				}
+				if n++; n < c.least || n > c.most || a.member("reason") != "too_many_requests" { // and the first
+					t.Fatalf("after %d: %d %s", n, a.status, a.text)
+				}
+				h.polls()
+				if got := len(h.journal()); got > atOnce*32<<10+1<<20 {
+					t.Errorf("the journal has %d bytes", got)
+				}
+				size, calls := len(h.journal()), h.cloud.Calls(sim.Match{}).Calls
+				for range 20 {
+					h.do(c.request)
+				}
+				if len(h.journal()) != size || h.cloud.Calls(sim.Match{}).Calls != calls {
+					t.Error("what is refused is recorded, or calls the cloud")
+				}
+				if got := h.counter("alikafka_admin_requests_total", "outcome", "too_many_requests"); got != 21 {
+					t.Errorf("%v refusals counted", got)
+				}
+				if got := strings.Count(h.log.String(), "a principal asks for too much"); got != 1 {
+					t.Errorf("%d lines in the log", got)
+				}
+				h.stillPasses(run)
+				wait, err := strconv.Atoi(a.header.Get("Retry-After"))
+				if err != nil || wait < 1 || time.Duration(wait) > 20*every/time.Second+1 {
+					t.Fatalf("Retry-After %q", a.header.Get("Retry-After"))
+				}
+				time.Sleep(20 * every)
+				if a = h.do(c.request); a.status == http.StatusTooManyRequests {
+					t.Errorf("after a while: %s", a.text)
+				}
+			})
+		})
+	}
+}
+
+// stillPasses checks what alice, who has asked for too much, may do all the
+// same, and bob with her run.
+func (h *house) stillPasses(run answer) {
+	t := h.t
+	t.Helper()
+	ok := func(what string, r request, status int) {
+		t.Helper()
+		if a := h.do(r); a.status != status {
+			t.Errorf("%s: %d %s", what, a.status, a.text)
+		}
+	}
+	path, hash := "/api/v1/runs/"+run.member("id"), `{"plan_hash": "`+run.member("plan", "hash")+`"}`
+	ok("somebody else", request{path: "/api/v1/actions/GetTopicList", as: "bob", body: `{"InstanceId": "` + mine + `"}`}, http.StatusOK)
+	ok("looking", request{path: path, as: "alice"}, http.StatusOK)
+	ok("asking again for what was asked for", request{
+		path: "/api/v1/actions/UpdateAllowedIp", as: "alice", header: map[string]string{"Idempotency-Key": "first"},
+		body: `{"InstanceId": "` + mine + `", "UpdateType": "add", "AllowedListType": "vpc", "PortRange": "9092/9092", "AllowedListIp": "10.1.0.0/24"}`,
+	}, http.StatusAccepted)
+	before := strings.Count(h.journal(), `"kind":"kill_switch"`)
+	for range 5 {
+		ok("the kill switch", request{method: http.MethodPut, path: "/api/v1/kill-switch", as: "alice", body: `{"stop": true}`}, http.StatusOK)
+	}
+	if got := strings.Count(h.journal(), `"kind":"kill_switch"`); got != before+1 {
+		t.Errorf("%d records of one stop", got-before)
+	}
+	ok("letting go on", request{method: http.MethodPut, path: "/api/v1/kill-switch", as: "bob", body: `{"stop": false}`}, http.StatusOK)
+	ok("a rejection", request{path: path + "/reject", as: "alice", body: hash}, http.StatusOK)
+}
+
 // open is a runbook whose targets an alert makes up.
-const open = `
-  - name: create
-    match: ['alertname="Missing"']
-    action: CreateConsumerGroup
-    params:
-      InstanceId: {label: instance_id, type: instance}
-      ConsumerId: {label: consumer_group, type: new_consumer_group, pattern: "app-[0-9]+"}
-    wait_for: 1h
-`
+var open = runbook("create", `alertname="Missing"`, "CreateConsumerGroup",
+	byInstance+`, ConsumerId: {label: consumer_group, type: new_consumer_group, pattern: "app-[0-9]+"}`, "wait_for: 1h")
 
 func missing(group int, more ...string) alert {
 	return firing(append([]string{"alertname", "Missing", "instance_id", mine, "consumer_group", fmt.Sprintf("app-%d", group)}, more...)...)

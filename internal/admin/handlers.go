@@ -276,6 +276,9 @@ func (s *Server) read(x *exchange, action *api.Action, params map[string]string,
 	if err := api.Validate(action.Name, params); err != nil {
 		return err
 	}
+	if err := s.budgets.ask(x.actor()); err != nil {
+		return err
+	}
 	_ = http.NewResponseController(x.w).SetWriteDeadline(time.Now().Add(planTimeout + 10*time.Second))
 	ctx, cancel := context.WithTimeout(api.WithLane(x.Context(), api.LanePerson), planTimeout)
 	defer cancel()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -173,6 +174,24 @@ func (h *house) configure(runbooks string) {
 		h.t.Fatal(err)
 	}
 }
+
+// The parameters of runbooks: targets by the labels of alerts.
+const (
+	byInstance = "InstanceId: {label: instance_id, type: instance}"
+	byTopic    = byInstance + ", Topic: {label: topic, type: topic}"
+	byResource = "ResourceType: {value: INSTANCE}, ResourceId.1: {label: instance_id, type: instance}, Tag.1.Key: {value: alikafka-exporter-incident}"
+	doubled    = byTopic + ", TargetPartitionNum: {times: 2, max: 96}"
+)
+
+// runbook writes an item of the list that build takes: one matcher, parameters
+// with commas between, and lines of other keys.
+func runbook(name, match, action, params string, more ...string) string {
+	return fmt.Sprintf("  - name: %s\n    match: ['%s']\n    action: %s\n    params: {%s}\n    %s\n", name, match, action, params, strings.Join(more, "\n    "))
+}
+
+// scale is a runbook that acts by itself.
+var scale = runbook("scale", `alertname="PartitionBound"`, "ModifyPartitionNum", doubled,
+	"mode: auto", "wait_for: 1m", "cool_down: 1h", "verify: {metric: alikafka_topic_partitions, expect: higher, within: 30m}")
 
 // watch starts polling and waits until everything is known.
 func (h *house) watch() {

@@ -33,6 +33,7 @@ const (
 	keyReused       reason = "key_reused"
 	keyMissing      reason = "key_missing"
 	tooManyFailures reason = "too_many_failures"
+	tooManyRequests reason = "too_many_requests"
 	tooManyAlerts   reason = "too_many_alerts"
 	cloudFailed     reason = "cloud_error"
 	notActing       reason = "not_acting"
@@ -64,6 +65,7 @@ var reasons = []struct {
 	{wrongHost, http.StatusMisdirectedRequest, "The Host is not ours", "`Host` is a name that `admin.allowed_hosts` does not list"},
 	{keyReused, http.StatusUnprocessableEntity, "The Idempotency-Key was used for something else", "same key, other action or parameters"},
 	{tooManyFailures, http.StatusTooManyRequests, "Too many failed authentications", "wrong tokens from this address, this one too; `Retry-After` says when the next one counts again. A right one always passes"},
+	{tooManyRequests, http.StatusTooManyRequests, "Too many requests", "this principal has asked for more than it may; `Retry-After` says when the next one is taken. Approvals, rejections and the kill switch always are"},
 	{internalError, http.StatusInternalServerError, "The request failed", "the log says why"},
 	{cloudFailed, http.StatusBadGateway, "The cloud refused or failed", "of a Read; `code` and `request_id` are the cloud's"},
 	{tooManyAlerts, http.StatusServiceUnavailable, "Too many alerts", "this principal's webhooks have filled more of the journal than they may; `Retry-After` says when the next one is taken in"},

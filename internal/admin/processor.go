@@ -70,6 +70,7 @@ type processor struct {
 	settings *atomic.Pointer[settings] // the server's
 	metrics  *Metrics
 	log      *slog.Logger
+	budgets  *budgets       // the server's
 	engine   *engine.Engine // set once it is open
 	wake     chan struct{}  // of capacity one
 
@@ -79,7 +80,6 @@ type processor struct {
 	history  []*episode          // of keys that have a later one, for as long as they count
 	changed  map[*episode]bool   // not in the journal yet
 	done     []string            // not in the journal yet
-	budgets  map[string]*budget  // by principal
 }
 
 // intake is a delivery that is not wholly processed.
@@ -88,10 +88,10 @@ type intake struct {
 	done []bool // by alert
 }
 
-func newProcessor(o Options, now *atomic.Pointer[settings]) *processor {
+func newProcessor(o Options, now *atomic.Pointer[settings], b *budgets) *processor {
 	return &processor{
-		settings: now, metrics: o.Metrics, log: o.Logger, wake: make(chan struct{}, 1),
-		episodes: map[string]*episode{}, changed: map[*episode]bool{}, budgets: map[string]*budget{},
+		settings: now, budgets: b, metrics: o.Metrics, log: o.Logger, wake: make(chan struct{}, 1),
+		episodes: map[string]*episode{}, changed: map[*episode]bool{},
 	}
 }
 
@@ -105,8 +105,8 @@ func (p *processor) accept(ctx context.Context, d delivery) (string, error) {
 		return "", fmt.Errorf("delivery: %w", err)
 	}
 	// Every alert is named once more when it is done.
-	if err := p.spend(d.Principal, len(raw)+len(d.Alerts)*len(itemID(&d, 1000)+`"",`)); err != nil {
-		return "", err
+	if wait := p.budgets.spend(webhook(d.Principal), len(raw)+len(d.Alerts)*len(itemID(&d, 1000)+`"",`)); wait > 0 {
+		return "", &refusal{reason: tooManyAlerts, detail: "your webhooks have filled the journal: send it again later", retry: wait}
 	}
 	if err := p.engine.Note(ctx, noteDelivery, json.RawMessage(raw)); err != nil {
 		return "", err
@@ -207,6 +207,11 @@ func (p *processor) carry() []engine.Note {
 		notes = append(notes, engine.Note{Kind: noteProgress, Body: part})
 	}
 	return notes
+}
+
+// webhook returns the actor of a principal's webhooks.
+func webhook(principal string) engine.Actor {
+	return engine.Actor{Principal: principal, Kind: engine.Webhook}
 }
 
 func itemID(d *delivery, i int) string { return d.ID + "/" + strconv.Itoa(i) }
@@ -444,7 +449,7 @@ func (p *processor) save(ctx context.Context) {
 		}
 		p.mu.Lock()
 		for principal, n := range part.size {
-			p.budgetOf(principal).take(n)
+			p.budgets.take(webhook(principal), n)
 		}
 		p.done = p.done[len(part.Done):]
 		for _, e := range list[:len(part.Episodes)] {

@@ -54,7 +54,7 @@ func (s *Server) Rehearse(ctx context.Context, alerts []map[string]string) ([]Re
 			}
 			all = append(all, line)
 			requests = append(requests, engine.Request{
-				Actor: engine.Actor{Principal: "rehearsal", Kind: engine.Webhook}, Account: target.Account, Action: r.Action,
+				Actor: webhook("rehearsal"), Account: target.Account, Action: r.Action,
 				Params: target.Params, Runbook: r.Name, Alert: labels, DryRun: true, RequireApproval: r.Mode == modeApprove,
 			})
 		}

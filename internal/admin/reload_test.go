@@ -52,14 +52,7 @@ func TestAReloadReplacesPrincipalsAndRunbooks(t *testing.T) {
 	t.Parallel()
 	inHouse(t, "", func(h *house) {
 		t := h.t
-		scale := `
-  - name: scale
-    match: [alertname="PartitionBound"]
-    action: ModifyPartitionNum
-    mode: auto
-    wait_for: 0s
-    params: {InstanceId: {label: instance_id, type: instance}, Topic: {label: topic, type: topic}, TargetPartitionNum: {times: 2, max: 48}}
-`
+		scale := runbook("scale", `alertname="PartitionBound"`, "ModifyPartitionNum", doubled, "mode: auto", "wait_for: 0s")
 		h.configure(scale)
 		h.config.Principals = h.config.Principals[1:] // without alice
 		if err := h.reload(); err != nil {

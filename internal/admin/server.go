@@ -38,8 +38,8 @@ type Options struct {
 	Collector *collector.Collector
 	// Readers make the calls of Read actions, by account.
 	Readers map[string]*api.Client
-	// Engine is what the engine needs besides; Inventory, Config, Replay and
-	// Carry are set here.
+	// Engine is what the engine needs besides; Inventory, Config, Replay, Carry,
+	// Admit and Recorded are set here.
 	Engine  engine.Options
 	Metrics *Metrics
 	Logger  *slog.Logger
@@ -51,6 +51,7 @@ type Server struct {
 	log       *slog.Logger
 	settings  atomic.Pointer[settings]
 	failures  *failures
+	budgets   *budgets
 	engine    *engine.Engine
 	processor *processor
 	routes    []route
@@ -80,13 +81,14 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{metrics: o.Metrics, log: o.Logger, failures: newFailures(), page: newPage()}
+	s := &Server{metrics: o.Metrics, log: o.Logger, failures: newFailures(), budgets: newBudgets(o.Logger), page: newPage()}
 	s.settings.Store(first)
-	s.processor = newProcessor(o, &s.settings)
+	s.processor = newProcessor(o, &s.settings, s.budgets)
 	o.Metrics.configure(o.Runbooks)
 	eo := o.Engine
 	eo.Inventory, eo.Config, eo.Logger = o.Collector, o.Config.Engine, o.Logger
 	eo.Replay, eo.Carry = s.processor.replay(), s.processor.carry
+	eo.Admit, eo.Recorded = s.budgets.ask, s.budgets.take
 	if s.engine, err = engine.Open(eo); err != nil {
 		return nil, err
 	}
@@ -271,7 +273,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, principal *Princip
 	switch problem.reason {
 	case internalError, notActing:
 		level = slog.LevelError
-	case tooManyFailures, tooManyAlerts:
+	case tooManyFailures, tooManyRequests, tooManyAlerts:
 		level = slog.LevelDebug // those before it were told, and it may be a flood
 	default:
 		level = slog.LevelInfo

@@ -12,21 +12,6 @@ import (
 	"github.com/alikafka-exporter/alikafka-exporter/internal/sim"
 )
 
-// scale is a runbook that acts by itself.
-const scale = `
-  - name: scale
-    match: ['alertname="PartitionBound"']
-    action: ModifyPartitionNum
-    params:
-      InstanceId: {label: instance_id, type: instance}
-      Topic: {label: topic, type: topic}
-      TargetPartitionNum: {times: 2, max: 96}
-    mode: auto
-    wait_for: 1m
-    cool_down: 1h
-    verify: {metric: alikafka_topic_partitions, expect: higher, within: 30m}
-`
-
 func bound(topic string) []string {
 	return []string{"alertname", "PartitionBound", "instance_id", mine, "topic", topic}
 }
@@ -191,18 +176,7 @@ func TestEpisodes(t *testing.T) {
 func TestModes(t *testing.T) {
 	t.Parallel()
 	in := func(mode string) string {
-		return fmt.Sprintf(`
-  - name: tag
-    match: ['severity="critical"']
-    action: TagResources
-    params:
-      ResourceType: {value: INSTANCE}
-      ResourceId.1: {label: instance_id, type: instance}
-      Tag.1.Key: {value: alikafka-exporter-incident}
-      Tag.1.Value: {value: open}
-    wait_for: 0s
-    mode: %s
-`, mode)
+		return runbook("tag", `severity="critical"`, "TagResources", byResource+", Tag.1.Value: {value: open}", "wait_for: 0s", "mode: "+mode)
 	}
 	inHouse(t, in("shadow"), func(h *house) {
 		t := h.t
@@ -246,21 +220,9 @@ func TestModes(t *testing.T) {
 
 func TestCapsOfARunbook(t *testing.T) {
 	t.Parallel()
-	inHouse(t, `
-  - name: tag
-    match: ['severity="critical"']
-    action: TagResources
-    params:
-      ResourceType: {value: INSTANCE}
-      ResourceId.1: {label: instance_id, type: instance}
-      Tag.1.Key: {value: alikafka-exporter-incident}
-      Tag.1.Value: {label: ticket, type: text, pattern: "t[0-9]+"}
-    wait_for: 0s
-    cool_down: 0s
-    hourly_cap: 2
-    daily_cap: 3
-    mode: auto
-`, func(h *house) {
+	tags := runbook("tag", `severity="critical"`, "TagResources", byResource+`, Tag.1.Value: {label: ticket, type: text, pattern: "t[0-9]+"}`,
+		"wait_for: 0s", "cool_down: 0s", "hourly_cap: 2", "daily_cap: 3", "mode: auto")
+	inHouse(t, tags, func(h *house) {
 		t := h.t
 		fire := func(n int) {
 			h.deliver("am", firing("severity", "critical", "instance_id", mine, "ticket", fmt.Sprintf("t%d", n)))
@@ -290,20 +252,10 @@ func TestCapsOfARunbook(t *testing.T) {
 // written, and which concern 25 runbooks each.
 func TestMoreThanARecordHolds(t *testing.T) {
 	t.Parallel()
-	const runbook = `
-  - name: r%d
-    match: ['severity="critical"']
-    action: ModifyTopicRemark
-    params:
-      InstanceId: {label: instance_id, type: instance}
-      Topic: {label: topic, type: topic}
-      Remark: {value: in-trouble}
-    wait_for: 0s
-`
 	const count = 25
 	var runbooks strings.Builder
 	for i := range count {
-		fmt.Fprintf(&runbooks, runbook, i)
+		runbooks.WriteString(runbook(fmt.Sprintf("r%d", i), `severity="critical"`, "ModifyTopicRemark", byTopic+", Remark: {value: in-trouble}", "wait_for: 0s"))
 	}
 	inHouse(t, runbooks.String(), func(h *house) {
 		t := h.t

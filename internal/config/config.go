@@ -8,6 +8,7 @@ package config
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -46,8 +47,30 @@ func Load(path string) (*Config, error) {
 	return c, nil
 }
 
+// readFile reads a file, which may be a pipe or a device, but no more of it than
+// may be in it. A larger one is an *Error.
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path) //nolint:gosec // the user names the file
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxSize+1))
+	if err == nil {
+		err = checkSize(path, data)
+	}
+	return data, err
+}
+
+func checkSize(file string, data []byte) error {
+	if len(data) > maxSize {
+		return &Error{File: file, Mistakes: []Mistake{{Message: fmt.Sprintf("larger than %d bytes", maxSize)}}}
+	}
+	return nil
+}
+
 func decodeFile(path string, into any, validate func(*decoder)) error {
-	data, err := os.ReadFile(path) //nolint:gosec // the user names the file
+	data, err := readFile(path)
 	if err != nil {
 		return err
 	}
@@ -57,8 +80,8 @@ func decodeFile(path string, into any, validate func(*decoder)) error {
 // decode fills into, which holds the defaults, and has validate judge it when
 // there is something to judge.
 func decode(file string, data []byte, into any, validate func(*decoder)) error {
-	if len(data) > maxSize {
-		return &Error{File: file, Mistakes: []Mistake{{Message: fmt.Sprintf("larger than %d bytes", maxSize)}}}
+	if err := checkSize(file, data); err != nil {
+		return err
 	}
 	d := decoder{lines: map[string]int{}}
 	if d.document(data, reflect.ValueOf(into).Elem()) {

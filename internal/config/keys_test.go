@@ -9,6 +9,24 @@ import (
 	"github.com/alikafka-exporter/alikafka-exporter/internal/config"
 )
 
+// TestAFileWithoutAnEndIsNotRead: what is read of a file is bounded, not only
+// what is taken of it.
+func TestAFileWithoutAnEndIsNotRead(t *testing.T) {
+	t.Parallel()
+	const endless = "/dev/zero"
+	if _, err := os.Stat(endless); err != nil {
+		t.Skip(err)
+	}
+	_, keys := config.LoadKeys(endless)
+	_, whole := config.Load(endless)
+	_, _, runbooks := config.LoadRunbooks(endless)
+	for _, err := range []error{keys, whole, runbooks} {
+		if err == nil || err.Error() != endless+": larger than 8388608 bytes" {
+			t.Error(err)
+		}
+	}
+}
+
 func TestLoadKeys(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, text, wantErr string }{
@@ -17,6 +35,7 @@ func TestLoadKeys(t *testing.T) {
 		{"a key without a secret", "testid:\n", ":1: testid: no secret"},
 		{"a list for a secret", "a: b\ntestid: [canary]\n", ":2: testid: want a string, found a list"},
 		{"a text", "canary", ":1: want a mapping, found the string"},
+		{"a file that is too large", strings.Repeat("canary: b\n", 1<<20), ": larger than 8388608 bytes"},
 		{"the same id twice", "testid: canary\ntestid: canary\n", ":2: testid: set twice, first in line 1"},
 	}
 	for _, tt := range tests {

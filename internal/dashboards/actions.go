@@ -84,10 +84,11 @@ func actionsJournal() []panel {
 		graph(9, "Waiting for people", "Runs that wait for approval, and runs whose outcome a person has to find out.", unitNone,
 			query{`max(alikafka_runs_pending_approval{SEL})`, "approval"}, query{`max(alikafka_runs_needs_human{SEL})`, "needs a human"}).
 			withColors(map[string]string{"^approval$": warning, "^needs a human$": worst}).inSteps(),
-		table(6, "Journal and its head", "Records since the exporter started, and the head of the chain: give it to `alikafka-exporter audit verify --head=`, and it proves that nothing was changed.",
+		table(6, "Journal and its head", "Size of the segments that were not archived, records since the exporter started, and the head of the chain: give it to `alikafka-exporter audit verify --head=`, and it proves that nothing was changed.",
 			[]string{"instance"},
+			query{`max by (job, instance) (alikafka_journal_size_bytes{SEL})`, "Size"},
 			query{`max by (job, instance) (alikafka_journal_records_total{SEL})`, "Records"},
 			query{`max by (job, instance) (alikafka_journal_head{SEL})`, "Head"},
-		).withColumns(column{name: "instance", title: "Exporter"}, column{name: "Records", unit: unitNone}, column{name: "Head", unit: unitNone}),
+		).withColumns(column{name: "instance", title: "Exporter"}, column{name: "Size", unit: unitBytes}, column{name: "Records", unit: unitNone}, column{name: "Head", unit: unitNone}),
 	}
 }

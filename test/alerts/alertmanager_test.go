@@ -18,22 +18,30 @@ type inhibitRule struct {
 
 var matcherForm = regexp.MustCompile(`^(\w+)(=~|=)"(.*)"$`)
 
-// selected returns the alerts that matchers of alertname and severity select.
-func selected(t *testing.T, rules *ruleFile, matchers []string) []*rule {
+// match returns the label of a matcher, and whether it matches a value.
+func match(t *testing.T, text string) (string, func(string) bool) {
+	t.Helper()
+	m := matcherForm.FindStringSubmatch(text)
+	if m == nil {
+		t.Fatalf("a matcher of another form: %s", text)
+	}
+	if m[2] == "=" {
+		m[3] = regexp.QuoteMeta(m[3])
+	}
+	return m[1], regexp.MustCompile("^(?:" + m[3] + ")$").MatchString
+}
+
+// selected returns the alerts that matchers may select: by name and severity,
+// and by labels whose values are not known before an alert fires.
+func selected(t *testing.T, rules *ruleFile, matchers []string, has func(*rule, string) bool) []*rule {
 	t.Helper()
 	var found []*rule
 	for _, r := range rules.rules() {
 		all := r.Alert != ""
 		for _, text := range matchers {
-			m := matcherForm.FindStringSubmatch(text)
-			if m == nil {
-				t.Fatalf("a matcher of another form: %s", text)
-			}
-			value := map[string]string{"alertname": r.Alert, "severity": r.Labels["severity"]}[m[1]]
-			if m[2] == "=" {
-				m[3] = regexp.QuoteMeta(m[3])
-			}
-			all = all && regexp.MustCompile("^(?:"+m[3]+")$").MatchString(value)
+			label, matches := match(t, text)
+			value, known := map[string]string{"alertname": r.Alert, "severity": r.Labels["severity"]}[label]
+			all = all && (known && matches(value) || !known && has(r, label))
 		}
 		if all {
 			found = append(found, r)
@@ -42,11 +50,9 @@ func selected(t *testing.T, rules *ruleFile, matchers []string) []*rule {
 	return found
 }
 
-// TestInhibitionsMeanWhatTheySay wants every inhibition to have a source and a
-// target, and to compare labels that both have: Alertmanager takes a label that
-// is missing on both sides for equal, and would silence the whole fleet.
-func TestInhibitionsMeanWhatTheySay(t *testing.T) {
-	t.Parallel()
+// inhibitions returns those of the example.
+func inhibitions(t *testing.T) []inhibitRule {
+	t.Helper()
 	text, err := os.ReadFile("../../alerts/alertmanager.example.yml")
 	if err != nil {
 		t.Fatal(err)
@@ -57,15 +63,71 @@ func TestInhibitionsMeanWhatTheySay(t *testing.T) {
 	if err := yaml.Unmarshal(text, &config); err != nil || len(config.Inhibit) == 0 {
 		t.Fatal("no inhibitions", err)
 	}
+	return config.Inhibit
+}
+
+// inhibits reports whether an alert silences another, as Alertmanager does it.
+func (i inhibitRule) inhibits(t *testing.T, source, target map[string]string) bool {
+	t.Helper()
+	fits := func(matchers []string, alert map[string]string) bool {
+		return !slices.ContainsFunc(matchers, func(text string) bool {
+			label, matches := match(t, text)
+			return !matches(alert[label])
+		})
+	}
+	return fits(i.Source, source) && fits(i.Target, target) &&
+		!slices.ContainsFunc(i.Equal, func(label string) bool { return source[label] != target[label] })
+}
+
+// TestWhatAKeyExplains: a key that the cloud refuses explains what it cannot
+// list or read, in its own account; a permission that is missing does not.
+func TestWhatAKeyExplains(t *testing.T) {
+	t.Parallel()
+	type labels = map[string]string
+	refused := func(account, action string) labels {
+		return labels{"alertname": "AlikafkaCredentialsRefused", "account": account, "action": action, "code": "NoPermission", "severity": "critical"}
+	}
+	nobody := labels{"alertname": "AlikafkaRegionUnreachable", "account": "main", "region_id": "cn-hangzhou", "severity": "critical"}
+	one := labels{"alertname": "AlikafkaRegionUnreachable", "account": "main", "region_id": "cn-hangzhou", "job": "j", "instance": "a", "severity": "warning"}
+	stale := labels{"alertname": "AlikafkaDataStale", "account": "main", "region_id": "cn-hangzhou", "source": "quota", "severity": "warning"}
+	stopped := labels{"alertname": "AlikafkaConsumerGroupStopped", "account": "main", "region_id": "cn-hangzhou", "severity": "critical"}
+	for name, c := range map[string]struct {
+		source, target labels
+		want           bool
+	}{
+		"the key, and a region that nobody reaches":         {refused("main", "GetInstanceList"), nobody, true},
+		"the key, and a region that one exporter misses":    {refused("main", "GetInstanceList"), one, true},
+		"the key, and old data":                             {refused("main", "GetInstanceList"), stale, true},
+		"the key of another account":                        {refused("other", "GetInstanceList"), nobody, false},
+		"a permission, and a region":                        {refused("main", "GetQuotaTip"), nobody, false},
+		"a permission, and old data":                        {refused("main", "GetQuotaTip"), stale, false},
+		"the key, and consumers":                            {refused("main", "GetInstanceList"), stopped, false},
+		"a region, and its old data":                        {nobody, stale, true},
+		"a region that one exporter misses, and old data":   {one, stale, true},
+		"a region that nobody reaches, and that one misses": {nobody, one, true},
+		"a region that one misses, and that nobody reaches": {one, nobody, false},
+		"old data, and a region":                            {stale, nobody, false},
+	} {
+		if got := slices.ContainsFunc(inhibitions(t), func(i inhibitRule) bool { return i.inhibits(t, c.source, c.target) }); got != c.want {
+			t.Errorf("%s: silenced is %t", name, got)
+		}
+	}
+}
+
+// TestInhibitionsMeanWhatTheySay wants every inhibition to have a source and a
+// target, and to compare labels that both have: Alertmanager takes a label that
+// is missing on both sides for equal, and would silence the whole fleet.
+func TestInhibitionsMeanWhatTheySay(t *testing.T) {
+	t.Parallel()
 	rules := loadRules(t)
 	metrics := known(t, rules)
 	has := func(r *rule, label string) bool {
 		return label == "alertname" || (&checker{t, metrics, r.String()}).labels(mustParse(t, r.Expr))[label]
 	}
-	for _, i := range config.Inhibit {
+	for _, i := range inhibitions(t) {
 		pairs := 0
-		for _, source := range selected(t, rules, i.Source) {
-			for _, target := range selected(t, rules, i.Target) {
+		for _, source := range selected(t, rules, i.Source, has) {
+			for _, target := range selected(t, rules, i.Target, has) {
 				same := slices.Contains(i.Equal, "alertname")
 				if same && source.Alert != target.Alert {
 					continue

@@ -590,6 +590,15 @@ func TestSecretsAreReadFromTheirFiles(t *testing.T) {
 		if r.State != engine.StateVoid || len(l.effects("CreateSaslUser")) > 0 {
 			l.t.Errorf("without the file: %s %s", r.State, r.Why)
 		}
+		for content, want := range map[string]string{"\n": file + " is empty", strings.Repeat("x", 64<<10+1): file + " has more than 65536 bytes"} {
+			if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+				l.t.Fatal(err)
+			}
+			r = l.end(l.approve(l.do(create.request(want))).ID)
+			if r.State != engine.StateVoid || !strings.Contains(r.Why, want) || len(l.effects("CreateSaslUser")) > 0 {
+				l.t.Errorf("%d bytes: %s %s", len(content), r.State, r.Why)
+			}
+		}
 		if err := os.WriteFile(file, []byte("canary-hunter2\n"), 0o600); err != nil {
 			l.t.Fatal(err)
 		}

@@ -17,8 +17,8 @@ import (
 // guards, and returns once plan and verdicts are durable: as a run that is
 // refused, unchanged, waits for approval, or is queued for Run. A dry run is
 // not recorded. The error is *api.ParamError values, joined, where the request
-// is wrong; *UnknownError, *KeyReusedError, *KeyInFlightError, *NotActingError
-// or *PreStateError.
+// is wrong; *UnknownError, *KeyReusedError, *KeyInFlightError, *NotActingError,
+// *PreStateError, or that of Options.Admit.
 func (e *Engine) Do(ctx context.Context, q Request) (Run, error) {
 	q.Params, q.SecretRefs, q.Alert = maps.Clone(q.Params), maps.Clone(q.SecretRefs), maps.Clone(q.Alert)
 	if !q.DryRun {
@@ -27,6 +27,9 @@ func (e *Engine) Do(ctx context.Context, q Request) (Run, error) {
 			return stored, err
 		}
 		defer e.release(q)
+	}
+	if err := e.o.Admit(q.Actor); err != nil {
+		return Run{}, err
 	}
 	p, err := e.plan(ctx, q)
 	if err != nil {

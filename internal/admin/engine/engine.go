@@ -27,6 +27,7 @@ type Engine struct {
 	opened   time.Time
 	turn     chan struct{} // holds a token while nothing is being decided and recorded
 	stuck    string        // why the journal's last rotation failed; empty: it did not. Belongs to who has the turn
+	measured time.Time     // when the journal was; belongs to Run
 	wake     chan struct{} // holds a token when Run should look again
 
 	mu       sync.RWMutex
@@ -76,8 +77,14 @@ func Open(o Options) (*Engine, error) {
 	if o.Carry == nil {
 		o.Carry = func() []Note { return nil }
 	}
+	if o.Admit == nil {
+		o.Admit = func(Actor) error { return nil }
+	}
+	if o.Recorded == nil {
+		o.Recorded = func(Actor, int) {}
+	}
 	e := &Engine{
-		o: o, opened: time.Now(), turn: make(chan struct{}, 1), wake: make(chan struct{}, 1),
+		o: o, opened: time.Now(), measured: time.Now(), turn: make(chan struct{}, 1), wake: make(chan struct{}, 1),
 		runs: map[string]*Run{}, keys: map[string]string{}, planned: map[string]bool{}, owned: map[string]bool{}, changed: make(chan struct{}),
 	}
 	e.turn <- struct{}{}
@@ -248,9 +255,14 @@ func (e *Engine) giveTurn() { e.turn <- struct{}{} }
 // record appends a run and applies it. Called with the turn.
 func (e *Engine) record(event string, r Run) (Run, error) {
 	r.Updated = time.Now().UTC()
-	if err := e.append(kindRun+event, r); err != nil {
+	raw, err := json.Marshal(r)
+	if err != nil {
+		return Run{}, fmt.Errorf("run %s: %w", r.ID, err)
+	}
+	if err := e.append(kindRun+event, json.RawMessage(raw)); err != nil {
 		return Run{}, err
 	}
+	e.o.Recorded(r.Actor, len(raw))
 	e.apply(r)
 	e.log(event, r)
 	e.wakeUp()

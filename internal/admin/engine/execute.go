@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"strings"
@@ -21,6 +22,9 @@ const (
 	grace = 5 * time.Second
 	// writeAgain is how long is waited for room on the disk.
 	writeAgain = 5 * time.Second
+	// measureAgain is how often is looked whether somebody has taken segments of
+	// the journal away.
+	measureAgain = 5 * time.Minute
 	// proveAgain is how long after a failed write to the journal Run tries
 	// whether it can be written again.
 	proveAgain = 30 * time.Second
@@ -45,7 +49,7 @@ func (e *Engine) Run(ctx context.Context) error {
 				e.disown(id)
 			})
 		}
-		next := time.NewTimer(min(e.expire(), e.prove()))
+		next := time.NewTimer(min(e.expire(), e.prove(), e.measure()))
 		select {
 		case <-ctx.Done():
 			next.Stop()
@@ -132,6 +136,20 @@ func (e *Engine) prove() time.Duration {
 		return proveAgain
 	}
 	return time.Hour
+}
+
+// measure looks how large the journal is, now and then, and returns how long
+// until it is to be called again. What cannot be looked at keeps its size: where
+// that matters, writing fails, too.
+func (e *Engine) measure() time.Duration {
+	if wait := time.Until(e.measured.Add(measureAgain)); wait > 0 {
+		return wait
+	}
+	e.measured = time.Now()
+	if err := e.journal.Measure(); err != nil {
+		e.o.Logger.Warn("cannot tell how large the journal is", "err", err)
+	}
+	return measureAgain
 }
 
 // advance brings a run to its end, or as far as it comes before ctx ends or
@@ -379,6 +397,9 @@ func (e *Engine) params(r Run) (map[string]string, error) {
 	return params, nil
 }
 
+// maxSecret bounds the file of a secret parameter, in bytes.
+const maxSecret = 64 << 10
+
 // secret reads a configured secret.
 func (e *Engine) secret(name string) (secret.String, error) {
 	if e.o.Secret != nil {
@@ -388,13 +409,21 @@ func (e *Engine) secret(name string) (secret.String, error) {
 	if !ok {
 		return secret.String{}, &UnknownError{What: "secret", Name: name}
 	}
-	text, err := os.ReadFile(file) //nolint:gosec // the configuration names the file
+	f, err := os.Open(file) //nolint:gosec // the configuration names the file
 	if err != nil {
 		return secret.String{}, err
 	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
+	switch {
+	case err != nil:
+		return secret.String{}, err
+	case len(text) > maxSecret:
+		return secret.String{}, fmt.Errorf("%s has more than %d bytes", file, maxSecret)
+	}
 	s := secret.New(strings.TrimRight(string(text), "\r\n"))
 	if s.IsZero() {
-		return s, errors.New("the file is empty")
+		return s, errors.New(file + " is empty")
 	}
 	return s, nil
 }

@@ -83,7 +83,7 @@ func (e *Engine) SetKillSwitch(_ context.Context, a Actor, stop bool, reason str
 	}
 	e.takeTurn()
 	defer e.giveTurn()
-	if stop && a.Kind == Webhook && slices.Contains(e.killState().Sources, "api") {
+	if stop && slices.Contains(e.killState().Sources, "api") && (a.Kind == Webhook || e.o.Admit(a) != nil) {
 		return nil // nothing changes, and a stolen token fills no disk with it
 	}
 	k := killRecord{Stop: stop, By: a.Principal, Reason: reason, At: time.Now().UTC()}

@@ -271,6 +271,14 @@ type Options struct {
 	// which is about to be closed. It must not call the engine. Nil: none.
 	Carry func() []Note
 
+	// Admit is asked before a request that nobody asked for before reads the
+	// cloud and is recorded, a dry run too; its error is Do's. It may count the
+	// request. Nil: everything is admitted.
+	Admit func(Actor) error
+	// Recorded is told how many bytes a run added to the journal, by whoever
+	// asked for it. It must not call the engine. Nil: nobody is told.
+	Recorded func(Actor, int)
+
 	FS          journal.FS // nil: the operating system's
 	SegmentSize int64      // of the journal, in bytes; 0: 64 MiB
 }

@@ -10,6 +10,8 @@ type FS interface {
 	MkdirAll(dir string) error
 	// List returns the names in a directory, sorted.
 	List(dir string) ([]string, error)
+	// Size returns the length of a file in bytes.
+	Size(name string) (int64, error)
 	// Create makes a new file for writing, or empties one that exists.
 	Create(name string) (File, error)
 	// Open opens a file for reading from its beginning and writing at its end.
@@ -43,6 +45,15 @@ func (Disk) List(dir string) ([]string, error) {
 		names[i] = e.Name()
 	}
 	return names, err
+}
+
+// Size implements FS.
+func (Disk) Size(name string) (int64, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
 }
 
 // Create implements FS.

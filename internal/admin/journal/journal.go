@@ -49,6 +49,7 @@ type Journal struct {
 	head   atomic.Pointer[Position]
 	err    atomic.Pointer[error]   // why it is latched
 	failed atomic.Pointer[Failure] // nil: nothing is known against it
+	size   atomic.Int64            // see Size
 }
 
 // Failure is a journal that could not be written when it was last tried, and
@@ -106,7 +107,34 @@ func Open(o Options, replay func(Record) error) (*Journal, error) {
 	} else {
 		err = j.resume(numbers[len(numbers)-1], replay)
 	}
+	if err == nil {
+		err = j.Measure()
+	}
 	return j, err
+}
+
+// Size returns how many bytes the segments in the directory have together, those
+// too that are closed: as of the last Measure, and what was appended since.
+func (j *Journal) Size() int64 { return j.size.Load() }
+
+// Measure looks at the directory, from which somebody may have taken segments.
+func (j *Journal) Measure() error {
+	<-j.turn
+	defer func() { j.turn <- struct{}{} }()
+	numbers, _, err := segments(j.o.FS, j.o.Dir)
+	if err != nil {
+		return err
+	}
+	var sum int64
+	for _, n := range numbers {
+		size, err := j.o.FS.Size(j.path(n))
+		if err != nil {
+			return err
+		}
+		sum += size
+	}
+	j.size.Store(sum)
+	return nil
 }
 
 // resume goes on with a segment that exists.
@@ -165,6 +193,7 @@ func (j *Journal) start(number int, carried []Entry) error {
 	}
 	old := j.file
 	j.file, j.segment, j.grow = file, s, j.o.SegmentSize
+	j.size.Add(s.size)
 	if s.size > j.grow/2 {
 		j.grow = 2 * s.size // what is carried would fill it: let it grow
 	}
@@ -211,7 +240,9 @@ func (s *segment) frame(e Entry) ([]byte, error) {
 // again may lie.
 type syncError struct{ err error }
 
-func (e *syncError) Error() string { return "fsync: " + e.err.Error() }
+func (e *syncError) Error() string {
+	return "fsync: " + e.err.Error() + "; see to the disk, then restart"
+}
 func (e *syncError) Unwrap() error { return e.err }
 
 // Append adds a record; when it returns nil the record is on the disk. After a
@@ -246,6 +277,7 @@ func (j *Journal) Append(kind string, body any) error {
 		return j.latch(&syncError{err})
 	}
 	j.segment = s
+	j.size.Add(int64(len(frame)))
 	j.head.Store(&Position{s.seq, s.head})
 	if f := j.failed.Load(); f != nil && len(frame) >= f.Room {
 		j.failed.Store(nil)

@@ -45,7 +45,7 @@ func (d *Disk) Limit(capacity int64) {
 }
 
 // Fail lets fn decide what fails. op is create, open, write, sync, truncate,
-// rename, remove, syncdir or list; nil: nothing.
+// rename, remove, syncdir, list or size; nil: nothing.
 func (d *Disk) Fail(fn func(op, name string) error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -116,6 +116,17 @@ func (d *Disk) List(dir string) ([]string, error) {
 	}
 	slices.Sort(names)
 	return names, d.fault("list", dir)
+}
+
+// Size implements journal.FS.
+func (d *Disk) Size(name string) (int64, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n := d.names[name]
+	if n == nil {
+		return 0, fs.ErrNotExist
+	}
+	return int64(len(n.data)), d.fault("size", name)
 }
 
 // Create implements journal.FS.
