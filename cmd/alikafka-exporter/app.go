@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -51,7 +52,7 @@ type app struct {
 	current     atomic.Pointer[life]
 	reloadError atomic.Pointer[string] // why the last reload changed nothing
 	reloading   sync.Mutex             // one reload at a time; guards stopped
-	late        []*life                // that a reload did not wait for to the end
+	late        []<-chan struct{}      // closed at the ends of lives that a reload did not wait for
 	stopped     bool
 	restored    *collector.State // for the first life; nil for nothing
 }
@@ -132,9 +133,10 @@ func (a *app) run(ctx context.Context) error {
 	defer a.reloading.Unlock()
 	a.stopped = true
 	err = errors.Join(err, a.admin.close())
-	for _, l := range append(a.late, a.current.Load()) {
-		err = errors.Join(err, l.stop())
+	for _, done := range a.late {
+		err = errors.Join(err, await(done))
 	}
+	err = errors.Join(err, a.current.Load().stop())
 	a.saveState()
 	return err
 }
@@ -227,10 +229,7 @@ func (a *app) reload(ctx context.Context) error {
 		a.reloadError.Store(new(err.Error()))
 		a.log.Error("reload went halfway", "err", err)
 	}
-	if err := old.stop(); err != nil {
-		a.log.Warn("old configuration", "err", err)
-		a.late = append(a.late, old)
-	}
+	a.retire(old)
 	a.current.Load().collector.Forget(old.collector)
 	for name := range old.limiters {
 		if a.current.Load().limiters[name] == nil {
@@ -241,6 +240,24 @@ func (a *app) reload(ctx context.Context) error {
 		a.log.Info("configuration reloaded", "accounts", len(c.Accounts))
 	}
 	return err
+}
+
+// retire ends a life. Of one that is slow to end no more is kept than what says
+// when it has, and of those that have ended nothing. Called with a.reloading
+// held.
+func (a *app) retire(old *life) {
+	a.late = slices.DeleteFunc(a.late, func(done <-chan struct{}) bool {
+		select {
+		case <-done:
+			return true
+		default:
+			return false
+		}
+	})
+	if err := old.stop(); err != nil {
+		a.log.Warn("old configuration", "err", err)
+		a.late = append(a.late, old.done)
+	}
 }
 
 // adopt makes a life of a configuration and puts it in place of the current
@@ -324,7 +341,7 @@ type life struct {
 	limiters  map[string]*api.Limiter
 	ready     bool // from the start: an earlier life was
 	cancel    context.CancelFunc
-	done      chan struct{} // closed when polling has ended
+	done      chan struct{} // closed when polling has ended and its connections are closed
 }
 
 // start begins polling. stop ends it, not the end of ctx: on shutdown the
@@ -337,23 +354,28 @@ func (l *life) start(ctx context.Context, log *slog.Logger) {
 		if err := l.collector.Run(ctx); err != nil && ctx.Err() == nil {
 			log.Error("polling ended", "err", err)
 		}
+		for _, c := range l.clients {
+			c.CloseIdleConnections()
+		}
 	}()
 }
 
-// stop ends polling and closes connections.
+// stop ends polling, and waits a while for it.
 func (l *life) stop() error {
 	l.cancel()
+	return await(l.done)
+}
+
+// await waits for the end of a life, up to stopWait.
+func await(done <-chan struct{}) error {
 	late := time.NewTimer(stopWait)
 	defer late.Stop()
 	select {
-	case <-l.done:
+	case <-done:
+		return nil
 	case <-late.C:
 		return fmt.Errorf("polling did not end within %s", stopWait)
 	}
-	for _, c := range l.clients {
-		c.CloseIdleConnections()
-	}
-	return nil
 }
 
 // isReady reports whether every source was tried once.

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/page"
@@ -28,6 +27,7 @@ type groupView struct {
 	ExplainHref      string
 	SinceAgo         string // "" where it is not known
 	Age              string
+	Regain           int64 // messages
 	Tiles            []tile
 	Charts           []template.HTML
 	TopicRows        []groupTopicRow
@@ -84,11 +84,14 @@ func (a *app) group(r *http.Request) (any, *pageError) {
 	if x.PolledAt != nil {
 		v.Age = page.Ago(x.At, *x.PolledAt)
 	}
+	if x.Rewound != nil {
+		v.Regain = *x.Rewound
+	}
 	if x.Rebalances != nil {
 		v.RebalanceReasons = x.Rebalances.Last
 	}
 	for i, t := range x.Topics {
-		v.TopicRows = append(v.TopicRows, newGroupTopicRow(t, x.At, i))
+		v.TopicRows = append(v.TopicRows, newGroupTopicRow(t, &x, i))
 	}
 	v.tiles()
 	return v, nil
@@ -96,26 +99,48 @@ func (a *app) group(r *http.Request) (any, *pageError) {
 
 // tiles are the numbers below the verdict.
 func (v *groupView) tiles() {
-	lag, late := tile{Name: "Lag", Value: "–", Note: "nothing was committed"}, tile{Name: "Oldest waiting message", Value: "–"}
-	if n := len(v.Samples); n > 0 {
-		lag.Value, lag.Note = page.Count(v.Lag), "messages in "+plural(v.Samples[n-1].Partitions, "partition", "partitions")
-		late.Value, late.Note = page.Duration(seconds(v.LagSeconds)), methodNote(v.method())
+	lag, late := tile{Name: "Lag", Value: optional(v.Lag)}, tile{Name: "Oldest waiting message", Value: optionalSeconds(v.LagSeconds)}
+	committed, measured := v.partitions()
+	switch {
+	case v.Lag != nil:
+		lag.Note, late.Note = "messages in "+plural(measured, "partition", "partitions"), methodNote(v.method())
+	case v.PolledAt == nil:
+		lag.Note = "it was not read yet"
+	case committed > 0:
+		lag.Note = "no log end is known"
+	default:
+		lag.Note = "nothing was committed"
 	}
 	members := tile{Name: "Members", Value: "–", Note: "the service does not tell"}
 	if v.Members != nil {
 		members.Value, members.Note = page.Count(*v.Members), cmp.Or(strings.ToLower(v.State), "own partitions")
-		members.Tone = toneIf(*v.Members == 0 && v.Lag > 0, bad)
+		members.Tone = toneIf(*v.Members == 0 && waits(v.Lag), bad)
 	}
+	read := tile{Name: "Read", Value: v.Age + " ago", Note: "what is shown is of then"}
+	if v.PolledAt == nil {
+		read.Value, read.Note = "never", ""
+	}
+	v.Tiles = []tile{lag, late, v.rates(), members, read}
+	if v.Rebalances != nil {
+		v.Tiles = append(v.Tiles, tile{Name: "Rebalances", Value: page.Count(v.Rebalances.Total), Note: "since the group is watched"})
+	}
+}
+
+// rates is what is consumed, and what is produced on the same topics.
+func (v *groupView) rates() tile {
 	rates := tile{Name: "Consumed", Value: "–", Note: "no two polls to compare yet"}
 	consumed, consumes := 0.0, false
-	produced, produces := 0.0, false
+	produced, produces := 0.0, true
 	for _, t := range v.Topics {
-		if t.ConsumedPerSecond != nil {
-			consumed, consumes = consumed+*t.ConsumedPerSecond, true
+		if t.ConsumedPerSecond == nil {
+			continue
 		}
-		if t.ProducedPerSecond != nil {
-			produced, produces = produced+*t.ProducedPerSecond, true
+		consumed, consumes = consumed+*t.ConsumedPerSecond, true
+		if t.ProducedPerSecond == nil {
+			produces = false // a part of it would look like the whole
+			continue
 		}
+		produced += *t.ProducedPerSecond
 	}
 	if consumes {
 		rates.Value, rates.Note = page.Number(consumed)+" / s", ""
@@ -123,22 +148,31 @@ func (v *groupView) tiles() {
 	if consumes && produces {
 		rates.Note = page.Number(produced) + " / s are produced"
 	}
-	read := tile{Name: "Read", Value: v.Age + " ago", Note: "what is shown is of then"}
-	if v.PolledAt == nil {
-		read.Value, read.Note = "never", ""
+	return rates
+}
+
+// partitions returns of how many partitions there is a committed offset, and
+// of how many of them a lag.
+func (v *groupView) partitions() (committed, measured int) {
+	for _, t := range v.Topics {
+		for _, p := range t.Partitions {
+			if p.Committed != nil {
+				committed++
+			}
+			if p.Lag != nil {
+				measured++
+			}
+		}
 	}
-	v.Tiles = []tile{lag, late, rates, members, read}
-	if v.Rebalances != nil {
-		v.Tiles = append(v.Tiles, tile{Name: "Rebalances", Value: page.Count(v.Rebalances.Total), Note: "since the group is watched"})
-	}
+	return committed, measured
 }
 
 // method is that of the topic that is furthest behind.
 func (v *groupView) method() string {
 	method, most := "", -1.0
 	for _, t := range v.Topics {
-		if t.LagSeconds > most {
-			method, most = t.Method, t.LagSeconds
+		if t.LagSeconds != nil && *t.LagSeconds > most {
+			method, most = t.Method, *t.LagSeconds
 		}
 	}
 	return method
@@ -191,37 +225,37 @@ func thresholdFacts(t collector.Thresholds) []fact {
 // openPartitions is up to how many partitions a topic is shown with them.
 const openPartitions = 24
 
-func newGroupTopicRow(t collector.TopicExplained, now time.Time, n int) groupTopicRow {
+func newGroupTopicRow(t collector.TopicExplained, x *collector.Explanation, n int) groupTopicRow {
 	row := groupTopicRow{
-		Topic: t.Topic, ID: fmt.Sprintf("topic-%d", n), Status: newGroupStatus(t.Status.String()), Rule: t.Rule, Lag: page.Count(t.Lag),
-		Seconds: page.Duration(seconds(t.LagSeconds)), Method: methodNote(t.Method), Consumed: perSecond(t.ConsumedPerSecond), Produced: perSecond(t.ProducedPerSecond),
+		Topic: t.Topic, ID: fmt.Sprintf("topic-%d", n), Status: newGroupStatus(t.Status.String()), Rule: t.Rule, Lag: optional(t.Lag),
+		Seconds: optionalSeconds(t.LagSeconds), Method: methodNote(t.Method), Consumed: perSecond(t.ConsumedPerSecond), Produced: perSecond(t.ProducedPerSecond),
 		Margin: optional(t.RetentionMargin), Lost: optional(t.MessagesLost),
 	}
-	if t.ConsumedPerSecond != nil && t.ProducedPerSecond != nil && t.Lag > 0 {
+	if t.ConsumedPerSecond != nil && t.ProducedPerSecond != nil && waits(t.Lag) {
 		if gain := *t.ConsumedPerSecond - *t.ProducedPerSecond; gain > 0 {
-			row.Catches = "catches up in about " + page.Duration(seconds(float64(t.Lag)/gain))
+			row.Catches = "catches up in about " + page.Duration(seconds(float64(*t.Lag)/gain))
 		}
 	}
 	row.Open = len(t.Partitions) <= openPartitions || row.Status.unwell()
 	for _, p := range t.Partitions {
-		row.Partitions = append(row.Partitions, newGroupPartitionRow(p, now))
+		row.Partitions = append(row.Partitions, newGroupPartitionRow(p, x))
 	}
 	return row
 }
 
-func newGroupPartitionRow(p collector.PartitionExplained, now time.Time) groupPartitionRow {
+func newGroupPartitionRow(p collector.PartitionExplained, x *collector.Explanation) groupPartitionRow {
 	row := groupPartitionRow{
 		Partition: p.Partition, Status: newGroupStatus(p.Status.String()), Rule: p.Rule, Committed: optional(p.Committed), Newest: optional(p.Newest),
-		Lag: "–", Seconds: "–", Method: methodNote(p.Method), Owner: "nobody",
+		Lag: optional(p.Lag), Seconds: optionalSeconds(p.LagSeconds), Method: methodNote(p.Method), Owner: "–",
 	}
-	if p.Committed != nil && p.Newest != nil {
-		row.Lag, row.Seconds = page.Count(p.Lag), page.Duration(seconds(p.LagSeconds))
+	if p.StandsStillSince != nil && waits(p.Lag) {
+		row.Still = page.Ago(x.At, *p.StandsStillSince) + " ago"
 	}
-	if p.StandsStillSince != nil && p.Lag > 0 {
-		row.Still = page.Ago(now, *p.StandsStillSince) + " ago"
-	}
-	if p.Owner != nil {
+	switch {
+	case p.Owner != nil:
 		row.Owner, row.OwnerNote = p.Owner.ClientIP, p.Owner.ClientID
+	case x.Members != nil: // the service tells who owns what
+		row.Owner = "nobody"
 	}
 	values := make([]float64, len(p.LagSamples))
 	texts := make([]string, len(p.LagSamples))
@@ -237,6 +271,16 @@ func perSecond(v *float64) string {
 		return "–"
 	}
 	return page.Number(*v) + " / s"
+}
+
+// waits reports whether there is a lag, and messages in it.
+func waits(lag *int64) bool { return lag != nil && *lag > 0 }
+
+func optionalSeconds(s *float64) string {
+	if s == nil {
+		return "–"
+	}
+	return page.Duration(seconds(*s))
 }
 
 func optional(n *int64) string {

@@ -134,3 +134,48 @@ func TestWhatIsNotKnownIsNotShownAsAnything(t *testing.T) {
 		t.Errorf("what is produced is known, and yet: %+v", got)
 	}
 }
+
+func TestWhatIsNotKnownOfAGroupIsADash(t *testing.T) {
+	t.Parallel()
+	offset, lag, none, members := int64(7), int64(3), 0.0, 0
+	partition := collector.PartitionExplained{Committed: &offset}
+	read := time.Now()
+	for name, c := range map[string]struct {
+		x           collector.Explanation
+		value, note string
+	}{
+		"it was never read":     {collector.Explanation{}, "–", "it was not read yet"},
+		"nothing was committed": {collector.Explanation{PolledAt: &read, Topics: []collector.TopicExplained{{Partitions: make([]collector.PartitionExplained, 1)}}}, "–", "nothing was committed"},
+		"no log end is known, but was before": {
+			collector.Explanation{PolledAt: &read, Topics: []collector.TopicExplained{{Partitions: []collector.PartitionExplained{partition}}}, Samples: make([]collector.GroupSample, 1)},
+			"–", "no log end is known",
+		},
+		"there is a lag, of before a restart": {
+			collector.Explanation{PolledAt: &read, Lag: &lag, LagSeconds: &none, Topics: []collector.TopicExplained{{Lag: &lag, LagSeconds: &none, Partitions: []collector.PartitionExplained{partition, {Committed: &offset, Newest: &offset, Lag: &lag, LagSeconds: &none}}}}},
+			"3", "messages in 1 partition",
+		},
+	} {
+		v := groupView{Explanation: c.x}
+		v.tiles()
+		if got := v.Tiles[0]; got.Value != c.value || got.Note != c.note || (v.Tiles[1].Value == "–") != (c.value == "–") {
+			t.Errorf("%s: %+v, %+v; want %s, %s", name, got, v.Tiles[1], c.value, c.note)
+		}
+		for i, topic := range c.x.Topics {
+			if row := newGroupTopicRow(topic, &c.x, i); row.Lag != c.value || row.Partitions[0].Lag != "–" || row.Partitions[0].Seconds != "–" || row.Partitions[0].Owner != "–" {
+				t.Errorf("%s: %+v", name, row)
+			}
+		}
+	}
+	if row := newGroupPartitionRow(partition, &collector.Explanation{Members: &members}); row.Owner != "nobody" {
+		t.Errorf("the service tells of no owner, and yet: %s", row.Owner)
+	}
+}
+
+func TestWhatIsProducedOnAPartOfTheTopicsIsNotShownAsAll(t *testing.T) {
+	t.Parallel()
+	rate := 3.0
+	v := groupView{Explanation: collector.Explanation{Topics: []collector.TopicExplained{{ConsumedPerSecond: &rate, ProducedPerSecond: &rate}, {ConsumedPerSecond: &rate}, {ProducedPerSecond: &rate}}}}
+	if got := v.rates(); got.Value != "6 / s" || got.Note != "" {
+		t.Errorf("%+v", got)
+	}
+}

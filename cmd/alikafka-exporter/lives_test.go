@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +17,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/sim"
 )
@@ -70,6 +72,30 @@ rate_limits: {default: 100}
 			t.Fatalf("after life %d these goroutines are left:\n%s", life+1, left)
 		}
 	}
+}
+
+// TestSlowLivesAreForgottenOnceTheyHaveEnded has two old configurations outlast
+// the wait of a reload, and one of them end before the next reload.
+func TestSlowLivesAreForgottenOnceTheyHaveEnded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var log buffer
+		a := &app{log: slog.New(slog.NewTextHandler(&log, nil))}
+		slow := func() *life { return &life{cancel: func() {}, done: make(chan struct{})} }
+		first, second := slow(), slow()
+		a.retire(first)
+		a.retire(second)
+		if len(a.late) != 2 || strings.Count(log.String(), "polling did not end") != 2 {
+			t.Fatalf("%d lives are late:\n%s", len(a.late), &log)
+		}
+		close(first.done)
+		quick := slow()
+		quick.cancel = func() { close(quick.done) }
+		a.retire(quick)
+		if len(a.late) != 1 || a.late[0] != second.done {
+			t.Errorf("%d lives are late after one of two has ended", len(a.late))
+		}
+	})
 }
 
 // liveOnce starts the exporter, reloads it and stops it again.

@@ -23,7 +23,9 @@ func writeToken(t *testing.T, file, token string) {
 func TestTokensAreReadAgainWhenTheirFilesChange(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "token")
-	first, second := strings.Repeat("a", 32), strings.Repeat("b", 33)
+	// Of different sizes, newlines included: two writes of one size within a tick
+	// of the file system's clock look alike.
+	first, second := strings.Repeat("a", 32), strings.Repeat("b", 40)
 	writeToken(t, file, first+"\n")
 	sum := sha256.Sum256([]byte("by its hash, of which none knows"))
 	synctest.Test(t, func(t *testing.T) {

@@ -279,6 +279,7 @@ func (c *Client) do(ctx context.Context, q call, read reader) error {
 	q.mutates = effect != Read
 	lane := laneOf(ctx)
 	down := 0
+	var before *Error // of the attempt before
 	for n := 1; ; n++ {
 		if n > 1 {
 			lane = max(lane, LaneRetry)
@@ -298,10 +299,13 @@ func (c *Client) do(ctx context.Context, q call, read reader) error {
 		if err == nil {
 			return nil
 		}
+		if before != nil && err.unsent && ctx.Err() != nil {
+			return before.givenUp(err)
+		}
 		if n > retries(effect, err) || !pause(ctx, n) {
 			return err
 		}
-		q.after = err.Code
+		before, q.after = err, err.Code
 	}
 }
 
@@ -397,7 +401,7 @@ func (c *Client) attempt(ctx context.Context, q call, at *Attempt, read reader) 
 func credentialsError(ctx context.Context, err error) *Error {
 	if ctx.Err() != nil {
 		e := networkError(ctx, ctx.Err())
-		e.unsent = true
+		e.unsent, e.Message = true, "while waiting for credentials"
 		return e
 	}
 	return &Error{Class: Auth, Code: CodeCredentials, Message: shorten(err.Error()), cause: err, unsent: true}

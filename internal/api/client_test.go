@@ -210,33 +210,94 @@ func TestRetriesStayWithinTheDeadline(t *testing.T) {
 	})
 }
 
+// TestARetryThatIsGivenUpKeepsWhatTheCloudSaid has flow control refuse a call,
+// and its caller give up while the retry waits for a slot, or for a key.
+func TestARetryThatIsGivenUpKeepsWhatTheCloudSaid(t *testing.T) {
+	t.Parallel()
+	slow := func(o *api.Options) {
+		o.Limiter = api.NewLimiter(api.RateLimits{Share: 1, Scope: "account", Default: 0.01, PerSourceIP: 100}, api.NewSourceLimit(100))
+	}
+	for name, c := range map[string]struct {
+		change func(*api.Options)
+		call   func(context.Context, *api.Client) error
+		where  string
+	}{
+		"a read that waits for a slot": {slow, func(ctx context.Context, c *api.Client) error { _, err := api.Call(ctx, c, instances); return err }, "while waiting for the rate limit"},
+		"a raw call that waits for a slot": {slow, func(ctx context.Context, c *api.Client) error {
+			_, err := c.Do(ctx, api.Raw{Action: "GetInstanceList", RegionID: "cn-hangzhou", Params: map[string]string{"RegionId": "cn-hangzhou"}})
+			return err
+		}, "while waiting for the rate limit"},
+		"a mutation that waits for a slot": {slow, func(ctx context.Context, c *api.Client) error {
+			_, err := api.Call(ctx, c, api.DeleteTopic{RegionID: "cn-hangzhou", InstanceID: "alikafka_pre-cn-1", Topic: "orders"})
+			return err
+		}, "while waiting for the rate limit"},
+		"a read that waits for a key": {
+			func(o *api.Options) { o.Credentials = &once{} },
+			func(ctx context.Context, c *api.Client) error { _, err := api.Call(ctx, c, instances); return err }, "while waiting for credentials",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				server := cloud(t, sim.Options{})
+				server.SetFault(sim.Match{}, sim.Fault{Kind: sim.Refuse, Code: "Throttling.User"})
+				client, attempts := client(t, server, c.change)
+				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+				defer cancel()
+				err := c.call(ctx, client)
+				var e *api.Error
+				if !errors.As(err, &e) || e.Code != "Throttling.User" || e.Class != api.Throttled || e.RequestID == "" || e.RequestID != (*attempts)[0].RequestID {
+					t.Fatalf("the reason was lost: %v", err)
+				}
+				if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), c.where) || !strings.Contains(err.Error(), e.RequestID) {
+					t.Errorf("the error does not say that the caller gave up, or where: %v", err)
+				}
+				if api.OutcomeOf(err) != api.OutcomeNotDone {
+					t.Errorf("%v: %v", api.OutcomeOf(err), err)
+				}
+				if n := len(*attempts); n != 2 || (*attempts)[1].RequestID != "" {
+					t.Errorf("%d attempts: %+v", n, *attempts)
+				}
+			})
+		})
+	}
+}
+
+// once is a source of keys that has one and then hangs.
+type once struct{ asked bool }
+
+func (o *once) Key(ctx context.Context) (api.Key, error) {
+	if o.asked {
+		<-ctx.Done()
+		return api.Key{}, ctx.Err()
+	}
+	o.asked = true
+	return api.Key(testKey), nil
+}
+
 func TestTransportFaultsAreNamed(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0") // closed at once, to have a port that refuses
-	if err != nil {
-		t.Fatal(err)
-	}
-	refusing := "http://" + l.Addr().String()
-	_ = l.Close()
 	tls := httptest.NewUnstartedServer(http.NotFoundHandler())
 	tls.Config.ErrorLog = log.New(io.Discard, "", 0) // it complains about us
 	tls.StartTLS()
 	t.Cleanup(tls.Close)
 	plain := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(plain.Close)
-	for endpoint, code := range map[string]string{
-		refusing: "connection_refused",
-		tls.URL:  "tls", // its certificate is signed by nobody we know
-		strings.Replace(plain.URL, "http:", "https:", 1): "tls",
-		"https://nowhere.invalid":                        "dns",
+	nameless := &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("no server of names") }}
+	for endpoint, tc := range map[string]struct {
+		transport http.RoundTripper
+		code      string
+	}{
+		"http://" + nobodyListens: {nil, "connection_refused"},
+		tls.URL:                   {nil, "tls"}, // its certificate is signed by nobody we know
+		strings.Replace(plain.URL, "http:", "https:", 1): {nil, "tls"},
+		"https://nowhere.invalid":                        {&http.Transport{DialContext: (&net.Dialer{Resolver: nameless}).DialContext}, "dns"},
 	} {
-		c, attempts := client(t, nil, func(o *api.Options) { o.Endpoints = map[string]string{"cn-hangzhou": endpoint} })
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-		_, err := api.Call(ctx, c, instances)
-		cancel()
+		c, attempts := client(t, tc.transport, func(o *api.Options) { o.Endpoints = map[string]string{"cn-hangzhou": endpoint} })
+		_, err := api.Call(t.Context(), c, instances)
 		var e *api.Error
-		if !errors.As(err, &e) || e.Code != code && !(code == "dns" && e.Code == "timeout") {
-			t.Errorf("%s: %v, want %s (%d attempts)", endpoint, err, code, len(*attempts))
+		if !errors.As(err, &e) || e.Code != tc.code {
+			t.Errorf("%s: %v, want %s (%d attempts)", endpoint, err, tc.code, len(*attempts))
 		}
 	}
 }

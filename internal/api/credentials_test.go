@@ -333,7 +333,7 @@ var surroundings = sync.OnceFunc(func() {
 	pool.AddCert(server.Certificate())
 	transport := http.DefaultTransport.(*http.Transport) //nolint:forbidigo // the library's
 	transport.TLSClientConfig = &tls.Config{RootCAs: pool}
-	metadata.Store(&url.URL{Scheme: "http", Host: "127.0.0.1:1"})
+	metadata.Store(&url.URL{Scheme: "http", Host: nobodyListens})
 	transport.Proxy = func(r *http.Request) (*url.URL, error) {
 		if r.URL.Hostname() == "100.100.100.200" {
 			return metadata.Load(), nil
@@ -596,11 +596,13 @@ func TestInstanceRole(t *testing.T) {
 	}
 }
 
+// behindProxy makes a process the child of the test below.
+const behindProxy = "ALIKAFKA_TEST_BEHIND_PROXY"
+
 // TestInstanceRoleBehindProxy runs in a process of its own: the variables of
 // the proxy are read once.
 func TestInstanceRoleBehindProxy(t *testing.T) {
-	const child = "ALIKAFKA_TEST_BEHIND_PROXY"
-	if want := os.Getenv(child); want != "" {
+	if want := os.Getenv(behindProxy); want != "" {
 		_, err := api.CredentialsConfig{Provider: "ecs_ram_role"}.New()
 		if got := strconv.FormatBool(err != nil); got != want {
 			t.Errorf("refused: %s (%v), want %s", got, err, want)
@@ -613,7 +615,7 @@ func TestInstanceRoleBehindProxy(t *testing.T) {
 		"HTTP_PROXY=http://proxy:3128 NO_PROXY=100.100.100.200": "false",
 	} {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestInstanceRoleBehindProxy$")
-		cmd.Env = append(strings.Fields(proxies), child+"="+refused)
+		cmd.Env = append(strings.Fields(proxies), behindProxy+"="+refused)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("%s: %v\n%s", proxies, err, out)
 		}
@@ -746,7 +748,7 @@ func TestNoSecretIsTold(t *testing.T) {
 			t.Setenv("HOME", home)
 			check(t, os.WriteFile(cli, []byte(test.cli), 0o600))
 			if test.config.RoleARN != "" {
-				test.config.STSEndpoint = "127.0.0.1:1"
+				test.config.STSEndpoint = nobodyListens
 			}
 			if test.answer != nil {
 				test.config.STSEndpoint = newSTS(t, test.answer).host()

@@ -2,6 +2,7 @@ package api
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -151,6 +152,16 @@ func (e *Error) Error() string {
 
 // Unwrap returns the transport's error, if there was one.
 func (e *Error) Unwrap() error { return e.cause }
+
+// givenUp returns the error of a call whose last attempt failed with e, and the
+// one after it with next before it was sent, because the caller gave up. What
+// the cloud said is what there is to know of the call.
+func (e *Error) givenUp(next *Error) *Error {
+	both := *e
+	both.Message = strings.TrimLeft(fmt.Sprintf("%s (given up before it was sent again, %s: %v)", e.Message, next.Message, next.cause), " ")
+	both.cause = errors.Join(e.cause, next.cause)
+	return &both
+}
 
 // LogValue implements slog.LogValuer.
 func (e *Error) LogValue() slog.Value {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -150,7 +151,6 @@ func TestOutcomesOfBrokenConversations(t *testing.T) {
 		"a redirect": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
 		}, "redirect", 1, api.OutcomeUnknown},
-		"no answer in time":         {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "timeout", 1, api.OutcomeUnknown},
 		"a failed service":          {answer(500, `{"Code":"InternalError"}`), "InternalError", 1, api.OutcomeUnknown},
 		"a failure with 200":        {answer(200, `{"Code":500,"Success":false}`), "500", 1, api.OutcomeUnknown},
 		"a used nonce":              {answer(400, `{"Code":"SignatureNonceUsed"}`), "SignatureNonceUsed", 1, api.OutcomeUnknown},
@@ -164,11 +164,7 @@ func TestOutcomesOfBrokenConversations(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			srv, seen := serve(t, false, tc.handle)
-			c, attempts := at(t, srv, func(o *api.Options) {
-				if tc.code == "timeout" {
-					o.Timeout = time.Second // enough to arrive on a busy machine
-				}
-			})
+			c, attempts := at(t, srv, nil)
 			_, err := api.Call(t.Context(), c, modify)
 			var e *api.Error
 			if !errors.As(err, &e) || tc.code != "" && e.Code != tc.code {
@@ -189,10 +185,62 @@ func TestOutcomesOfBrokenConversations(t *testing.T) {
 	})
 }
 
+// pipes is a listener of connections in memory, which a bubble can wait for.
+type pipes chan net.Conn
+
+func (p pipes) Accept() (net.Conn, error) {
+	if c, ok := <-p; ok {
+		return c, nil
+	}
+	return nil, net.ErrClosed
+}
+
+func (p pipes) Close() error {
+	close(p)
+	return nil
+}
+
+func (p pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
+
+func (p pipes) dial(context.Context, string, string) (net.Conn, error) {
+	ours, theirs := net.Pipe()
+	p <- theirs
+	return ours, nil
+}
+
+func TestTheOutcomeOfACallWithoutAnAnswerInTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var arrived atomic.Int64
+		p := make(pipes)
+		srv := &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			_ = r.ParseForm()
+			arrived.Add(1)
+			<-r.Context().Done()
+		})}
+		served := make(chan error)
+		go func() { served <- srv.Serve(p) }()
+		c, attempts := client(t, &http.Transport{DialContext: p.dial}, func(o *api.Options) {
+			o.Endpoints = map[string]string{"cn-hangzhou": "http://localhost"}
+		})
+		start := time.Now()
+		_, err := api.Call(t.Context(), c, modify)
+		var e *api.Error
+		if !errors.As(err, &e) || e.Code != "timeout" || api.OutcomeOf(err) != api.OutcomeUnknown || time.Since(start) != 40*time.Second {
+			t.Errorf("after %v: %v, outcome %s", time.Since(start), err, api.OutcomeOf(err))
+		}
+		if n := arrived.Load(); n != 1 || len(*attempts) != 1 {
+			t.Errorf("it arrived %d times in %d attempts", n, len(*attempts))
+		}
+		srv.Close()
+		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
+	})
+}
+
 func TestWhatWasNotSentIsNotDone(t *testing.T) {
 	t.Parallel()
-	closed := httptest.NewServer(nil)
-	closed.Close()
 	stranger, _ := serve(t, true, func(http.ResponseWriter, *http.Request) { t.Error("a request arrived") })
 	deaf, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -204,10 +252,10 @@ func TestWhatWasNotSentIsNotDone(t *testing.T) {
 		change   func(*api.Options)
 		attempts int
 	}{
-		"refused":                           {closed.URL, nil, 3},
+		"refused":                           {"http://" + nobodyListens, nil, 3},
 		"a certificate that nobody signed":  {stranger.URL, nil, 1},
 		"no handshake in time":              {"https://" + deaf.Addr().String(), func(o *api.Options) { o.Timeout = 100 * time.Millisecond }, 1},
-		"credentials that cannot be had":    {closed.URL, func(o *api.Options) { o.Credentials = nobody{} }, 1},
+		"credentials that cannot be had":    {"http://" + nobodyListens, func(o *api.Options) { o.Credentials = nobody{} }, 1},
 		"an endpoint of an impossible form": {"", nil, 1},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -245,8 +245,7 @@ const complainEvery = 10 * time.Minute
 
 // report counts a failed read and logs it: each code once when it begins and
 // then every ten minutes, and the end when no object of the source fails any
-// more.
-// Called with a.mu held.
+// more. Called with a.mu held.
 func (a *account) report(o *object, err error) {
 	if err == nil {
 		a.forgive(o)
@@ -276,7 +275,8 @@ func (a *account) report(o *object, err error) {
 	a.logger.Warn("source failed", attrs...)
 }
 
-// forgive takes back what o was complained of.
+// forgive takes back what o was complained of. That the last that failed of a
+// source is gone says nothing of the cloud.
 func (a *account) forgive(o *object) {
 	k := complaintKey{o.region, o.source.name}
 	c := a.complaints[k]
@@ -284,9 +284,15 @@ func (a *account) forgive(o *object) {
 		return
 	}
 	delete(c.objects, o)
-	if len(c.objects) == 0 {
-		delete(a.complaints, k)
-		a.logger.Info("source recovered", "region_id", o.region, "source_name", o.source.name, "failures", c.count)
+	if len(c.objects) > 0 {
+		return
+	}
+	delete(a.complaints, k)
+	attrs := []any{"region_id", o.region, "source_name", o.source.name, "failures", c.count}
+	if o.gone {
+		a.logger.Info("what failed of the source is no longer read", attrs...)
+	} else {
+		a.logger.Info("source recovered", attrs...)
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +18,7 @@ import (
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/exposition"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/secret"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/sim"
 )
@@ -59,7 +62,21 @@ func benchBlocks(b *testing.B, cloud *sim.Cloud, replies [][]byte) {
 			b.Fatal(err)
 		}
 	}
-	report(b, float64(c.Page().Size().Series))
+	report(b, countSeries(b, c))
+}
+
+// countSeries returns how many series c shows.
+func countSeries(b *testing.B, c *collector.Collector) float64 {
+	b.Helper()
+	w := httptest.NewRecorder()
+	exposition.NewHandler(exposition.Options{Page: c.Page}).ServeHTTP(w, httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/", nil))
+	n := 0
+	for line := range strings.Lines(w.Body.String()) {
+		if !strings.HasPrefix(line, "#") {
+			n++
+		}
+	}
+	return float64(n)
 }
 
 // report adds the figures by partition.

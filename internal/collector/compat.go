@@ -143,13 +143,3 @@ func (a *account) instanceView(id string) *Instance {
 	}
 	return nil
 }
-
-// KafkaExporterFamilies returns the families of KafkaExporterPage, for
-// documentation and checks.
-func KafkaExporterFamilies() []Family {
-	var fs []Family
-	for _, f := range kafkaExporterFamilies() {
-		fs = append(fs, f.family())
-	}
-	return fs
-}

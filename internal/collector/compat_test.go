@@ -130,7 +130,7 @@ func TestTheKafkaExporterPageSaysWhatOursSays(t *testing.T) {
 		for range 6 {
 			event := disturb(t, cloud, random)
 			<-time.After(sweep * time.Duration(20+random.IntN(60)))
-			<-time.After(time.Millisecond)
+			<-time.After(time.Nanosecond)
 			synctest.Wait()
 			for _, i := range e.Snapshot().Instances {
 				theirs, ours := parsed(t, kafkaExporterPage(t, e, i.ID)), parsed(t, published(t, e, i.ID))

@@ -24,7 +24,7 @@ func BenchmarkBudget(b *testing.B) {
 	for b.Loop() {
 		c.AllotForTest()
 	}
-	report(b, float64(c.Page().Size().Series))
+	report(b, countSeries(b, c))
 }
 
 // BenchmarkKafkaExporterPage is a scrape of that instance in the names of

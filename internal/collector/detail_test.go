@@ -151,7 +151,9 @@ func TestTheBudgetKeepsWhatLagsAndStays(t *testing.T) {
 		}
 		shown := strings.Count(before, "\n")
 		t.Logf("an hour: %d series by partition, %d different ones over time, %d minutes with a change", shown, len(kept), changes)
-		if changes > 6 || len(kept) > shown*5/4 {
+		// When polls come is drawn, so now and then some partitions change places.
+		// A choice that forgets the one before changes every minute, and shows 250.
+		if changes > 15 || len(kept) > 2*shown {
 			t.Errorf("series come and go: %d by partition, %d over an hour, %d changes", shown, len(kept), changes)
 		}
 		s.previous, s.metrics = e.Collector, e.metrics
@@ -163,6 +165,7 @@ func TestTheBudgetKeepsWhatLagsAndStays(t *testing.T) {
 				gone++
 			}
 		}
+		t.Logf("right after a reload %d of %d series are gone", gone, shown)
 		if gone > 8 {
 			t.Errorf("right after a reload %d of %d series are gone", gone, shown)
 		}

@@ -86,19 +86,3 @@ func discovered(i *Instance, now time.Time, c Config) Discovered {
 	}
 	return d
 }
-
-// DiscoveryLabel is a label of a discovered target, and what it means.
-type DiscoveryLabel struct{ Name, Meaning string }
-
-// DiscoveryLabels returns the labels of discovered targets, for documentation.
-func DiscoveryLabels() []DiscoveryLabel {
-	var all []DiscoveryLabel
-	for _, l := range discoveryLabels {
-		all = append(all, DiscoveryLabel{metaPrefix + l.name, l.meaning})
-	}
-	return append(
-		all,
-		DiscoveryLabel{metaPrefix + "tag_KEY", "the value of the tag `KEY`"},
-		DiscoveryLabel{metaPrefix + "tagpresent_KEY", "`true` where there is such a tag, its value empty or not"},
-	)
-}

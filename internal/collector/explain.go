@@ -24,11 +24,11 @@ type Explanation struct {
 	AgeSeconds *float64   `json:"age_seconds,omitempty"`
 	LastError  string     `json:"last_error,omitempty"` // of the last read, when it failed
 
-	State      string           `json:"state,omitempty"`   // as the service calls it
-	Members    *int             `json:"members,omitempty"` // absent where the service does not tell
-	Lag        int64            `json:"lag_messages"`
-	LagSeconds float64          `json:"lag_seconds"`
-	Rewound    int64            `json:"rewound_messages"` // still to be regained
+	State      string           `json:"state,omitempty"`        // as the service calls it
+	Members    *int             `json:"members,omitempty"`      // absent where the service does not tell
+	Lag        *int64           `json:"lag_messages,omitempty"` // absent: both offsets are known of no partition
+	LagSeconds *float64         `json:"lag_seconds,omitempty"`
+	Rewound    *int64           `json:"rewound_messages,omitempty"` // still to be regained; absent as lag is
 	Rebalances *Rebalances      `json:"rebalances,omitempty"`
 	Topics     []TopicExplained `json:"topics"`
 	Polls      []time.Time      `json:"polls"`   // of the lag_samples of partitions, the last one last
@@ -59,11 +59,11 @@ type Rebalances struct {
 
 // RebalanceReason is one rebalance.
 type RebalanceReason struct {
-	Generation  int64     `json:"generation"`
-	At          time.Time `json:"at"`
-	TookSeconds float64   `json:"took_seconds"`
-	Success     bool      `json:"success"`
-	Reason      string    `json:"reason"`
+	Generation  int64      `json:"generation"`
+	At          *time.Time `json:"at,omitempty"` // absent: the service did not tell
+	TookSeconds float64    `json:"took_seconds"`
+	Success     bool       `json:"success"`
+	Reason      string     `json:"reason"`
 }
 
 // TopicExplained is a group's progress on a topic.
@@ -71,8 +71,8 @@ type TopicExplained struct {
 	Topic             string               `json:"topic"`
 	Status            GroupStatus          `json:"status"`
 	Rule              string               `json:"rule"`
-	Lag               int64                `json:"lag_messages"`
-	LagSeconds        float64              `json:"lag_seconds"`
+	Lag               *int64               `json:"lag_messages,omitempty"` // absent: both offsets are known of no partition
+	LagSeconds        *float64             `json:"lag_seconds,omitempty"`
 	Method            string               `json:"lag_seconds_method,omitempty"`
 	ConsumedPerSecond *float64             `json:"consumed_messages_per_second,omitempty"`
 	ProducedPerSecond *float64             `json:"produced_messages_per_second,omitempty"`
@@ -88,8 +88,8 @@ type PartitionExplained struct {
 	Rule       string      `json:"rule"`
 	Committed  *int64      `json:"committed_offset,omitempty"` // absent: nothing was committed
 	Newest     *int64      `json:"newest_offset,omitempty"`
-	Lag        int64       `json:"lag_messages"`
-	LagSeconds float64     `json:"lag_seconds"`
+	Lag        *int64      `json:"lag_messages,omitempty"` // absent: an offset is not known
+	LagSeconds *float64    `json:"lag_seconds,omitempty"`
 	Method     string      `json:"lag_seconds_method,omitempty"`
 	// The moments between which the oldest unconsumed message came.
 	CameAfter  *time.Time `json:"oldest_unconsumed_after,omitempty"`
@@ -174,7 +174,7 @@ func (a *account) explain(instanceID, consumerGroup string) (Explanation, bool) 
 	}
 	x.explain(g.view, a.ttl(sourceProgress))
 	for n := range x.Topics {
-		if t := i.topics[x.Topics[n].Topic]; t != nil && t.view.Produced.Known {
+		if t := i.topics[x.Topics[n].Topic]; t != nil && t.view.Produced.fresh(x.At, a.ttl(sourceTopicStatus)) {
 			x.Topics[n].ProducedPerSecond = &t.view.Produced.PerSecond
 		}
 	}
@@ -216,12 +216,23 @@ func (x *Explanation) explain(g *ConsumerGroup, ttl time.Duration) {
 	x.Samples = append(x.Samples, p.Samples...)
 	for i := range p.Topics {
 		t := explainTopic(&p.Topics[i], p.Owners)
-		x.Lag += t.Lag
-		x.LagSeconds = max(x.LagSeconds, t.LagSeconds)
-		for _, e := range t.Partitions {
-			x.Rewound += e.RewoundMessages
-		}
+		x.add(&t)
 		x.Topics = append(x.Topics, t)
+	}
+}
+
+// add adds a topic to the totals, unless it has no lag.
+func (x *Explanation) add(t *TopicExplained) {
+	if t.Lag == nil {
+		return
+	}
+	if x.Lag == nil {
+		x.Lag, x.LagSeconds, x.Rewound = new(int64), new(float64), new(int64)
+	}
+	*x.Lag += *t.Lag
+	*x.LagSeconds = max(*x.LagSeconds, *t.LagSeconds)
+	for i := range t.Partitions {
+		*x.Rewound += t.Partitions[i].RewoundMessages
 	}
 }
 
@@ -230,7 +241,7 @@ func (x *Explanation) setRule(r rule) { x.Rule = Rule{ruleNames[r].name, ruleNam
 func reasons(list []api.Rebalance) []RebalanceReason {
 	rs := make([]RebalanceReason, len(list))
 	for i, r := range list {
-		rs[i] = RebalanceReason{r.Generation, time.UnixMilli(r.LastRebalanceTimestamp).UTC(), float64(r.RebalanceTimeConsuming) / 1000, r.RebalanceSuccess, r.Reason}
+		rs[i] = RebalanceReason{r.Generation, moment(max(0, r.LastRebalanceTimestamp)), float64(r.RebalanceTimeConsuming) / 1000, r.RebalanceSuccess, r.Reason}
 	}
 	return rs
 }
@@ -238,8 +249,11 @@ func reasons(list []api.Rebalance) []RebalanceReason {
 func explainTopic(t *GroupTopic, owners []Owner) TopicExplained {
 	sum := sumUp(t)
 	x := TopicExplained{
-		Topic: t.Topic, Status: t.Status, Rule: ruleNames[t.rule].name, Lag: sum.lag, LagSeconds: sum.seconds, Method: lagMethods[sum.method],
+		Topic: t.Topic, Status: t.Status, Rule: ruleNames[t.rule].name, Method: lagMethods[sum.method],
 		Partitions: make([]PartitionExplained, len(t.Partitions)),
+	}
+	if sum.known {
+		x.Lag, x.LagSeconds = &sum.lag, &sum.seconds
 	}
 	if t.Consumed.Known {
 		x.ConsumedPerSecond = &t.Consumed.PerSecond
@@ -256,15 +270,15 @@ func explainTopic(t *GroupTopic, owners []Owner) TopicExplained {
 // explainPartition makes the explanation of a partition; l is nil while there
 // is nothing to remember of it.
 func explainPartition(p *GroupPartition, l *lateness, owners []Owner) PartitionExplained {
-	x := PartitionExplained{Partition: p.Partition, Status: p.Status, Rule: ruleNames[ruleNoCommit].name, Method: lagMethods[p.Method]}
+	x := PartitionExplained{Partition: p.Partition, Status: p.Status, Rule: ruleNames[p.rule()].name, Method: lagMethods[p.Method]}
 	if p.Newest >= 0 {
 		x.Newest = &p.Newest
 	}
 	if p.committed() {
-		x.Committed, x.Rule = &p.Committed, ruleNames[ruleAllowed].name
+		x.Committed = &p.Committed
 	}
 	if p.measured() {
-		x.Lag, x.LagSeconds = p.Lag(), p.Seconds
+		x.Lag, x.LagSeconds = new(p.Lag()), &p.Seconds
 	}
 	if p.Method != LagNone {
 		x.CameAfter, x.CameBefore = moment(p.absent), moment(p.present)

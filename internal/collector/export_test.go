@@ -233,3 +233,28 @@ func (c *Collector) WriteStateForTest(out io.Writer) error { return c.writeState
 
 // ReadStateForTest reads the content of a state file.
 func ReadStateForTest(b []byte) (*State, error) { return readState(b) }
+
+// KafkaExporterFamilies returns the families of KafkaExporterPage.
+func KafkaExporterFamilies() []Family {
+	var fs []Family
+	for _, f := range kafkaExporterFamilies() {
+		fs = append(fs, f.family())
+	}
+	return fs
+}
+
+// DiscoveryLabel is a label of a discovered target, and what it means.
+type DiscoveryLabel struct{ Name, Meaning string }
+
+// DiscoveryLabels returns the labels of discovered targets.
+func DiscoveryLabels() []DiscoveryLabel {
+	var all []DiscoveryLabel
+	for _, l := range discoveryLabels {
+		all = append(all, DiscoveryLabel{metaPrefix + l.name, l.meaning})
+	}
+	return append(
+		all,
+		DiscoveryLabel{metaPrefix + "tag_KEY", "the value of the tag `KEY`"},
+		DiscoveryLabel{metaPrefix + "tagpresent_KEY", "`true` where there is such a tag, its value empty or not"},
+	)
+}

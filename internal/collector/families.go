@@ -85,6 +85,18 @@ func (f Family) Type() exposition.Type {
 	return exposition.Gauge
 }
 
+// Unit is the base unit that the name ends in, but for _total; "" where that is
+// none.
+func (f Family) Unit() string {
+	name := strings.TrimSuffix(f.Name, "_total")
+	for _, unit := range []string{"seconds", "bytes"} {
+		if strings.HasSuffix(name, "_"+unit) {
+			return unit
+		}
+	}
+	return ""
+}
+
 // Families returns all families that a configuration can show, sorted by
 // entity.
 func Families(c Config) []Family {

@@ -2,17 +2,23 @@ package collector_test
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/admin"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/admin/engine"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/exposition"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/golden"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/sim"
 )
 
 // sections of docs/metrics.md by the prefix of the families in them; the first
@@ -117,4 +123,28 @@ func TestNoFamilyUsesAReservedLabel(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestOpenMetricsTellsTheUnits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		e := start(t, defaults("cn-hangzhou"), newCloud(t, sim.Options{World: world("a")}))
+		e.run(t, 2*time.Minute)
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil)
+		r.Header.Set("Accept", "application/openmetrics-text;version=1.0.0")
+		w := httptest.NewRecorder()
+		exposition.NewHandler(exposition.Options{Page: e.Page}).ServeHTTP(w, r)
+		told := regexp.MustCompile(`(?m)^# TYPE (\S+) .*\n(?:# UNIT (\S+) (\S+)\n)?`).FindAllStringSubmatch(w.Body.String(), -1)
+		units := map[string]int{}
+		for _, m := range told {
+			want := regexp.MustCompile(`_(seconds|bytes)$`).FindString(m[1])
+			if m[3] != strings.TrimPrefix(want, "_") || m[2] != "" && m[2] != m[1] {
+				t.Errorf("%s is told to be in %q (of %s), want %q", m[1], m[3], m[2], want)
+			}
+			units[m[3]]++
+		}
+		if units["seconds"] < 5 || units["bytes"] < 2 || units[""] < 20 {
+			t.Errorf("families by unit: %v", units)
+		}
+	})
 }

@@ -39,6 +39,7 @@ type rule uint8
 
 const (
 	ruleNoCommit rule = iota
+	ruleNoLogEnd
 	ruleAllowed
 	ruleTooFew
 	ruleNotGrowing
@@ -54,6 +55,7 @@ const (
 // ruleNames are the rules as /api/v1/explain names and explains them.
 var ruleNames = [...]struct{ name, text string }{
 	ruleNoCommit:    {"no_commit", "The group has committed no offset: nothing is known to wait for it."},
+	ruleNoLogEnd:    {"no_log_end", "The group has committed offsets, but the log end of none of these partitions is known, and so no lag."},
 	ruleAllowed:     {"within_allowed_lag", "Lag is at most allowed_lag messages, or at most allowed_lag_seconds."},
 	ruleTooFew:      {"too_few_samples", "Lag is more than allowed, but has not been watched for long enough to say more."},
 	ruleNotGrowing:  {"lag_does_not_grow", "Lag is more than allowed, but it does not grow over the samples."},
@@ -140,6 +142,17 @@ func (p *GroupPartition) late(c *StatusConfig) bool {
 	return p.Method == LagAtLeast || p.Seconds > c.AllowedLagSeconds
 }
 
+// rule is what there is to say of a partition that is not late.
+func (p *GroupPartition) rule() rule {
+	switch {
+	case p.measured():
+		return ruleAllowed
+	case p.committed():
+		return ruleNoLogEnd
+	}
+	return ruleNoCommit
+}
+
 // judge gives every partition, and the group, its status. prev is the progress
 // before.
 func (g *GroupProgress) judge(prev *GroupProgress, c *StatusConfig) {
@@ -182,9 +195,7 @@ func (g *GroupProgress) judgeTopic(t *GroupTopic, prev *GroupProgress, shift boo
 	for i := range t.Partitions {
 		p := &t.Partitions[i]
 		p.Status = StatusOK
-		if p.committed() {
-			t.rule = max(t.rule, ruleAllowed)
-		}
+		t.rule = max(t.rule, p.rule())
 		if !p.measured() || p.Lag() <= int64(c.AllowedLag) {
 			continue
 		}

@@ -3,6 +3,7 @@ package collector_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
@@ -325,6 +326,43 @@ func (c withoutLogEnds) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
+func TestAGroupThatIsNotKnownToLagIsNotExplainedToHaveNone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := world("a")
+		w.Accounts[0].Instances[0].Groups = append(w.Accounts[0].Instances[0].Groups, sim.Group{Name: "idle"})
+		cloud := newCloud(t, sim.Options{World: w})
+		cloud.SetFault(sim.Match{Action: "GetConsumerProgress", Params: map[string]string{"ConsumerId": "group-of-a"}}, sim.Fault{Kind: sim.Refuse, Code: "ONS_SYSTEM_ERROR"})
+		e := start(t, defaults("cn-hangzhou"), cloud)
+		e.run(t, 2*time.Minute)
+		for group, rule := range map[string]string{"group-of-a": "never_read", "idle": "no_commit"} {
+			x, ok := e.Explain("alikafka_pre-cn-1", group)
+			if !ok || x.Rule.Name != rule || x.Lag != nil || x.LagSeconds != nil || x.Rewound != nil {
+				t.Errorf("%s: %+v", group, x)
+			}
+		}
+	})
+}
+
+func TestWhatIsOldIsNotExplainedAsOfNow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		e := start(t, defaults("cn-hangzhou"), newCloud(t, sim.Options{World: world("a")}))
+		e.run(t, 3*time.Minute)
+		produced := func() *float64 {
+			x, _ := e.Explain("alikafka_pre-cn-1", "group-of-a")
+			return x.Topics[0].ProducedPerSecond
+		}
+		if produced() == nil {
+			t.Error("what is produced is not known")
+		}
+		<-time.After(2 * time.Hour)
+		if v := produced(); v != nil {
+			t.Errorf("%v a second were produced two hours ago", *v)
+		}
+	})
+}
+
 func TestWithoutTheLogEndThereIsNoLag(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -346,6 +384,16 @@ func TestWithoutTheLogEndThereIsNoLag(t *testing.T) {
 			}
 			if !has(f, "alikafka_consumer_group_partition_offset", "consumer_group", "group-of-a") {
 				t.Errorf("log ends %s: there are no committed offsets", name)
+			}
+			x, _ := e.Explain("alikafka_pre-cn-1", "group-of-a")
+			for _, field := range []string{"lag_messages", "lag_seconds", "rewound_messages"} {
+				if got := strings.Contains(string(must(json.Marshal(x))), `"`+field+`":`); got != test.want {
+					t.Errorf("log ends %s: %s explained %t", name, field, got)
+				}
+			}
+			rule := map[bool]string{true: "within_allowed_lag", false: "no_log_end"}[test.want]
+			if p := x.Topics[0].Partitions[0]; x.Rule.Name != rule || x.Topics[0].Rule != rule || p.Rule != rule || p.Committed == nil {
+				t.Errorf("log ends %s: %+v", name, x)
 			}
 		}
 	})

@@ -89,7 +89,7 @@ func newPublisher(c *Collector) *publisher {
 	for i, f := range c.families {
 		d := f.family()
 		row := pageRow{f, i, d.Name, d.Labels}
-		family := exposition.Family{Name: d.Name, Help: d.Help, Type: d.Type()}
+		family := exposition.Family{Name: d.Name, Help: d.Help, Unit: d.Unit(), Type: d.Type()}
 		if f.kind() == kindLive {
 			family.Live = func(dst []byte, instance string) []byte {
 				if instance != "" {

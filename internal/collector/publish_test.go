@@ -103,7 +103,7 @@ func TestThePageSaysWhatClientGolangSays(t *testing.T) {
 					event := disturb(t, cloud, random)
 					<-time.After(time.Duration(random.IntN(400)) * time.Second)
 					// Just after a sweep, so that what has outlived its TTL is gone.
-					<-time.After(sweep - time.Since(started)%sweep + time.Millisecond)
+					<-time.After(sweep - time.Since(started)%sweep + time.Nanosecond)
 					synctest.Wait()
 					compare(t, fmt.Sprintf("step %d, %s", step, event), e, "")
 					if step == 4 { // and once more after a reload

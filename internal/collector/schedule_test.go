@@ -2,6 +2,7 @@ package collector_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,18 +38,34 @@ func crowd(groups int, busy map[int]bool, change func(*sim.Instance)) *sim.World
 // steps of two seconds.
 func oldest(e exporter, d time.Duration, groups ...string) map[string]time.Duration {
 	worst := map[string]time.Duration{}
+	for name, ages := range agesOf(e, d, groups...) {
+		worst[name] = slices.Max(ages)
+	}
+	return worst
+}
+
+// mostly is the age that all but a tenth of ages stay below. When polls come is
+// drawn: now and then one waits for others, which is no matter.
+func mostly(ages []time.Duration) time.Duration {
+	return slices.Sorted(slices.Values(ages))[len(ages)*9/10]
+}
+
+// agesOf returns the ages that groups' progress shows within d, every two
+// seconds.
+func agesOf(e exporter, d time.Duration, groups ...string) map[string][]time.Duration {
+	ages := map[string][]time.Duration{}
 	for begin := time.Now(); time.Since(begin) < d; {
 		<-time.After(2 * time.Second)
 		s := e.Snapshot()
 		for _, g := range s.Instances[0].Groups {
 			for _, name := range groups {
 				if g.Name() == name {
-					worst[name] = max(worst[name], s.At.Sub(g.Progress.At))
+					ages[name] = append(ages[name], s.At.Sub(g.Progress.At))
 				}
 			}
 		}
 	}
-	return worst
+	return ages
 }
 
 func TestTargetsOfTheirOwnAreKeptBeforeOthers(t *testing.T) {
@@ -90,12 +107,14 @@ func TestTargetsOfTheirOwnAreKeptBeforeOthers(t *testing.T) {
 				e := start(t, s, cloud)
 				defer background(t, e)()
 				<-time.After(10 * time.Minute)
-				got := oldest(e, 10*time.Minute, "group-0007", "group-0008")
-				if got["group-0007"] > 50*time.Second {
-					t.Errorf("the group with a target of 20 s was %v old", got["group-0007"])
+				got := agesOf(e, 10*time.Minute, "group-0007", "group-0008")
+				most, worst := mostly(got["group-0007"]), slices.Max(got["group-0007"])
+				t.Logf("the group with a target of 20 s was mostly up to %v old, %v at worst", most, worst)
+				if most > 30*time.Second || worst > 2*time.Minute {
+					t.Errorf("the group with a target of 20 s was mostly up to %v old, %v at worst", most, worst)
 				}
-				if got["group-0008"] < time.Minute {
-					t.Errorf("the other group was %v old at most: there is room for all, and nothing is shown", got["group-0008"])
+				if age := slices.Max(got["group-0008"]); age < 3*time.Minute {
+					t.Errorf("the other group was %v old at most: there is room for all, and nothing is shown", age)
 				}
 			})
 		})
@@ -194,8 +213,10 @@ func TestWhatWakesIsReadOften(t *testing.T) {
 		}
 		cloud.set(awake, awake)
 		<-time.After(20 * time.Minute)
-		if got := oldest(e, 10*time.Minute, "group-0033"); got["group-0033"] > time.Minute {
-			t.Errorf("awake, the group was %v old", got["group-0033"])
+		got := agesOf(e, 10*time.Minute, "group-0033")["group-0033"]
+		t.Logf("awake, the group was mostly up to %v old, %v at worst", mostly(got), slices.Max(got))
+		if mostly(got) > 45*time.Second || slices.Max(got) > 2*time.Minute {
+			t.Errorf("awake, the group was mostly up to %v old, %v at worst", mostly(got), slices.Max(got))
 		}
 		cloud.set(idle, idle)
 		<-time.After(time.Hour)

@@ -46,15 +46,6 @@ func Load(path string) (*Config, error) {
 	return c, nil
 }
 
-// Parse reads a configuration. Every error is an *Error.
-func Parse(data []byte) (*Config, error) {
-	c := Default()
-	if err := decode("", data, c, c.validate); err != nil {
-		return nil, err
-	}
-	return c, nil
-}
-
 func decodeFile(path string, into any, validate func(*decoder)) error {
 	data, err := os.ReadFile(path) //nolint:gosec // the user names the file
 	if err != nil {

@@ -120,7 +120,6 @@ const (
 	dataAge         = 1200
 	slowDataAge     = 2700
 	regionsAge      = 10800
-	runway          = 14400
 	quotaWarning    = 0.85
 	quotaCritical   = 0.95
 	throttledShare  = 0.05

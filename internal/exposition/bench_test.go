@@ -56,7 +56,7 @@ var partitionFamilies = []exposition.Family{
 func newCloud(t testing.TB, n int) *cloud {
 	t.Helper()
 	c := &cloud{Rand: rand.New(rand.NewPCG(uint64(n), 5)), page: newPage(t, partitionFamilies...)}
-	for c.page.Size().Series < n {
+	for series := 0; series < n; {
 		g := group{instance: fmt.Sprintf("alikafka_pre-cn-%07x%03d", c.IntN(1<<28), len(c.groups)/100), name: "GID-" + c.name()}
 		if len(c.groups)%100 > 0 {
 			g.instance = c.groups[len(c.groups)-1].instance
@@ -64,6 +64,7 @@ func newCloud(t testing.TB, n int) *cloud {
 		for range 1 + c.IntN(10) {
 			g.topics = append(g.topics, c.name())
 			g.partitions = append(g.partitions, 12*(1+c.IntN(4)))
+			series += len(partitionFamilies) * g.partitions[len(g.partitions)-1]
 		}
 		c.groups = append(c.groups, g)
 		c.page.Publish(func(u *exposition.Update) { c.show(u, g) })
@@ -91,7 +92,7 @@ func (c *cloud) show(u *exposition.Update, g group) {
 			// Traffic is spread evenly, but not exactly.
 			newest := oldest + 5_000_000 + c.Int64N(200_000)
 			lag := max(0, c.Int64N(3000)-1500)
-			labels = append(labels[:0], base...).AppendInt("partition", int64(p)).Append("region_id", "cn-hangzhou").Append("topic", topic)
+			labels = append(labels[:0], base...).Append("partition", strconv.Itoa(p)).Append("region_id", "cn-hangzhou").Append("topic", topic)
 			for f, v := range []float64{float64(newest), float64(oldest), float64(newest - lag), float64(lag), float64(lag*7) / 1000, float64(newest - lag - oldest)} {
 				pages[f] = exposition.AppendSample(pages[f], partitionFamilies[f].Name, labels, v)
 			}

@@ -22,7 +22,6 @@ type block struct {
 	crc   uint32
 	shift uint32
 	text  uint32
-	lines uint32
 	end   uint32 // of its bytes in the leaf
 }
 
@@ -64,7 +63,7 @@ func (l *leaf) summed(from, to int) sum {
 
 // sum returns the sum of the block, without its deflated bytes.
 func (b block) sum() sum {
-	return sum{crc: b.crc, shift: b.shift, text: int64(b.text), lines: int(b.lines)}
+	return sum{crc: b.crc, shift: b.shift, text: int64(b.text)}
 }
 
 // body is all blocks of a family, sorted by key. It is immutable; nil is the

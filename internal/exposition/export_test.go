@@ -1,6 +1,41 @@
 package exposition
 
-import "hash/crc32"
+import (
+	"bytes"
+	"hash/crc32"
+	"io"
+	"strings"
+
+	"github.com/klauspost/compress/flate"
+)
+
+// Size is how much a page holds.
+type Size struct {
+	Series int   // lines of samples, live ones excepted
+	Blocks int   // what they were published in
+	Text   int64 // bytes of the samples as text
+	Packed int64 // the same deflated
+}
+
+// Size returns how much the page holds now. It inflates all of it.
+func (p *Page) Size() (s Size) {
+	for _, b := range *p.current.Load() {
+		if b == nil {
+			continue
+		}
+		s.Text += b.sum.text
+		s.Packed += b.sum.packed
+		for _, l := range b.leaves {
+			s.Blocks += len(l.keys)
+			text, err := io.ReadAll(flate.NewReader(io.MultiReader(bytes.NewReader(l.packed), strings.NewReader(lastBlock))))
+			if err != nil {
+				panic(err)
+			}
+			s.Series += bytes.Count(text, []byte{'\n'})
+		}
+	}
+	return s
+}
 
 // Combine returns the CRC-32 of a and b in a row, made of theirs.
 func Combine(a, b []byte) uint32 {

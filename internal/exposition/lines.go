@@ -11,7 +11,7 @@ import (
 //
 //	topic := labels.Append("topic", name)
 //	for p := range partitions {
-//		page = AppendSample(page, family, topic.AppendInt("partition", p), value)
+//		page = AppendSample(page, family, topic.Append("partition", p), value)
 //	}
 type Labels []byte
 
@@ -19,20 +19,12 @@ type Labels []byte
 // is no UTF-8 in the value becomes U+FFFD. Prometheus does not mind the order
 // of labels, client_golang sorts them by name.
 func (l Labels) Append(name, value string) Labels {
-	return append(appendEscaped(l.open(name), value), '"')
-}
-
-// AppendInt appends a label whose value is a number.
-func (l Labels) AppendInt(name string, value int64) Labels {
-	return append(strconv.AppendInt(l.open(name), value, 10), '"')
-}
-
-func (l Labels) open(name string) []byte {
 	separator := byte(',')
 	if len(l) == 0 {
 		separator = '{'
 	}
-	return append(append(append([]byte(l), separator), name...), '=', '"')
+	l = append(append(append(l, separator), name...), '=', '"')
+	return append(appendEscaped(l, value), '"')
 }
 
 // AppendSample appends the line of a sample, in the form that the text format

@@ -1,7 +1,6 @@
 package exposition
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -34,7 +33,7 @@ func (t Type) String() string {
 type Family struct {
 	Name string
 	Help string
-	Unit string // what the name ends in, but for _total; shown in OpenMetrics only; may be empty
+	Unit string // what the name ends in, but for _total; shown in OpenMetrics only; "" for none
 	Type Type
 	// Live, when it is not nil, appends lines that change with every scrape;
 	// they follow the blocks. It is given the instance that the scrape is
@@ -210,7 +209,7 @@ func (u *Update) Set(family int, instance, bucket string, lines []byte) {
 	u.packed, s = u.deflater.appendTo(u.packed, lines)
 	u.changes = append(u.changes, change{
 		family: family, key: k, what: set, from: start, to: len(u.packed),
-		block: block{hash: hash, crc: s.crc, shift: s.shift, text: uint32(len(lines)), lines: uint32(bytes.Count(lines, []byte{'\n'}))},
+		block: block{hash: hash, crc: s.crc, shift: s.shift, text: uint32(len(lines))},
 	})
 }
 
@@ -267,29 +266,4 @@ func (u *Update) reset() {
 	if cap(u.packed) > roomKept || cap(u.changes) > roomKept/100 {
 		u.changes, u.items, u.merged, u.packed = nil, nil, nil, nil
 	}
-}
-
-// Size is how much a page holds.
-type Size struct {
-	Series int   // lines of samples, live ones excepted
-	Blocks int   // what they were published in
-	Text   int64 // bytes of the samples as text
-	Packed int64 // the same deflated
-}
-
-// Size returns how much the page holds now.
-func (p *Page) Size() Size {
-	var s Size
-	for _, b := range *p.current.Load() {
-		if b == nil {
-			continue
-		}
-		s.Series += b.sum.lines
-		s.Text += b.sum.text
-		s.Packed += b.sum.packed
-		for _, l := range b.leaves {
-			s.Blocks += len(l.keys)
-		}
-	}
-	return s
 }

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -267,7 +268,7 @@ func (m blocks) text(instance string) string {
 func randomLines(r *rand.Rand, k blockKey, n int) []byte {
 	var b []byte
 	for i := range r.IntN(n + 1) {
-		labels := exposition.Labels(nil).Append("b", k.bucket).Append("i", k.instance).AppendInt("n", int64(i))
+		labels := exposition.Labels(nil).Append("b", k.bucket).Append("i", k.instance).Append("n", strconv.Itoa(i))
 		b = exposition.AppendSample(b, families[k.family].Name, labels, float64(r.IntN(3_000_000)))
 	}
 	return b

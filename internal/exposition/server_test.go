@@ -197,11 +197,11 @@ func generation(u *exposition.Update, g int) {
 	for f := range families {
 		for i := range instances {
 			for b := range buckets {
-				labels := exposition.Labels(nil).Append("instance_id", fmt.Sprint("i", i)).AppendInt("b", int64(b))
+				labels := exposition.Labels(nil).Append("instance_id", fmt.Sprint("i", i)).Append("b", strconv.Itoa(b))
 				var lines []byte
 				// As many lines as make blocks come and go in size.
 				for n := range 20 + (g*(b+1))%100 {
-					lines = exposition.AppendSample(lines, families[f].Name, labels.AppendInt("n", int64(n)), float64(g))
+					lines = exposition.AppendSample(lines, families[f].Name, labels.Append("n", strconv.Itoa(n)), float64(g))
 				}
 				u.Set(f, fmt.Sprint("i", i), fmt.Sprint("b", b), lines)
 			}

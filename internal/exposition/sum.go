@@ -9,7 +9,6 @@ type sum struct {
 	shift  uint32 // x^(8 text), the factor of everything in front; void without text
 	text   int64  // bytes
 	packed int64  // bytes deflated
-	lines  int
 }
 
 // then returns the sum of s's text followed by t's.
@@ -25,7 +24,6 @@ func (s sum) then(t sum) sum {
 		shift:  crcMul(s.shift, t.shift),
 		text:   s.text + t.text,
 		packed: s.packed + t.packed,
-		lines:  s.lines + t.lines,
 	}
 }
 
@@ -38,7 +36,6 @@ func total(n int, at func(int) sum) sum {
 		t.crc = crcMul(t.crc, s.shift) ^ s.crc
 		t.text += s.text
 		t.packed += s.packed
-		t.lines += s.lines
 	}
 	t.shift = crcShift(t.text)
 	return t

@@ -89,7 +89,7 @@ func New(o Options) (*Cloud, error) {
 	o.Delays.fill()
 	c := &Cloud{
 		opts:    o,
-		start:   time.Now().Add(o.Skew),
+		start:   time.Now().Add(o.Skew).UTC(), // whose months subscriptions last
 		limiter: newLimiter(o.Limits),
 		keys:    make(map[string]*credential),
 		owners:  make(map[string]*account),

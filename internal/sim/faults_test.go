@@ -1,7 +1,6 @@
 package sim_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -227,7 +226,7 @@ func TestFaultsOverSockets(t *testing.T) {
 		}
 		remove()
 	}
-	// A client that leaves ends a hanging call.
+	// A client that leaves ends a hanging call: or else the server does not close.
 	cloud.SetFault(sim.Match{}, sim.Fault{Kind: sim.Hang})
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(server.URL, "http://"))
 	if err != nil {
@@ -238,7 +237,4 @@ func TestFaultsOverSockets(t *testing.T) {
 		t.Fatal(err)
 	}
 	conn.Close()
-	if _, err := bufio.NewReader(conn).ReadByte(); err == nil {
-		t.Error("answered")
-	}
 }

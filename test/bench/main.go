@@ -31,20 +31,43 @@ type options struct {
 	series     []int
 	parts      map[string]bool
 	out        io.Writer
-	bars       *[]string
+	verdicts   *verdicts
 }
 
 func (o options) printf(format string, args ...any) { _, _ = fmt.Fprintf(o.out, format, args...) }
 
-// bar notes whether a bar was taken.
+// verdicts are what was compared with bars and aims.
+type verdicts struct {
+	lines  []string
+	missed int // bars
+}
+
+// bar notes whether a bar was taken. One that is missed fails the run.
 func (o options) bar(what string, ok bool, format string, args ...any) {
-	verdict := "ok    "
 	if !ok {
-		verdict = "MISSED"
+		o.verdicts.missed++
 	}
-	line := fmt.Sprintf("%s %s: %s", verdict, what, fmt.Sprintf(format, args...))
-	*o.bars = append(*o.bars, line)
+	o.verdict("bar", map[bool]string{true: "ok", false: "MISSED"}[ok], what, format, args...)
+}
+
+// aim notes whether an aim was reached: what would be good to have, too.
+func (o options) aim(what string, ok bool, format string, args ...any) {
+	o.verdict("aim", map[bool]string{true: "ok", false: "missed"}[ok], what, format, args...)
+}
+
+func (o options) verdict(kind, word, what, format string, args ...any) {
+	line := fmt.Sprintf("%s %-6s %s: %s", kind, word, what, fmt.Sprintf(format, args...))
+	o.verdicts.lines = append(o.verdicts.lines, line)
 	o.printf("\n%s\n", line)
+}
+
+// conclude prints all verdicts once more, and fails when a bar was missed.
+func (o options) conclude(took time.Duration) error {
+	o.printf("\n## After %s\n\n%s\n", took.Round(time.Second), strings.Join(o.verdicts.lines, "\n"))
+	if n := o.verdicts.missed; n > 0 {
+		return fmt.Errorf("bars that were missed: %d", n)
+	}
+	return nil
 }
 
 func main() {
@@ -61,7 +84,7 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	o := options{out: os.Stdout, bars: new([]string), parts: map[string]bool{}}
+	o := options{out: os.Stdout, verdicts: &verdicts{}, parts: map[string]bool{}}
 	series := flag.String("series", "10000,100000,1000000", "how many series the worlds have")
 	parts := flag.String("parts", "reply,scrape,memory,readers,footprint", "what to measure")
 	flag.StringVar(&o.root, "root", "../..", "the root of the repository")
@@ -106,8 +129,7 @@ func (o options) run(ctx context.Context) error {
 			return err
 		}
 	}
-	o.printf("\n## After %s\n\n%s\n", time.Since(begin).Round(time.Second), strings.Join(*o.bars, "\n"))
-	return nil
+	return o.conclude(time.Since(begin))
 }
 
 // stage is a world that was read by the exporter and the reference.
@@ -189,11 +211,7 @@ func referenceLoaded(ctx context.Context, s *stage) error {
 	}
 	limit := time.Now().Add(5 * time.Minute)
 	for time.Now().Before(limit) {
-		body, _, err := fetch(ctx, s.referenceURL+"/size")
-		if err != nil {
-			return err
-		}
-		n, err := strconv.Atoi(strings.TrimSpace(string(body)))
+		n, err := countLines(ctx, s.referenceURL+"/ready-made")
 		if err != nil {
 			return err
 		}

@@ -211,7 +211,8 @@ func scrapes(ctx context.Context, o options, s *stage) error {
 	o.printf("\nclient_golang : exporter  %.0f : 1 wall, %.0f : 1 CPU\nexporter : file server    %.2f : 1 wall, %.2f : 1 CPU\n", wallA, cpuA, wallB, cpuB)
 	if series >= 900_000 {
 		o.bar("1 scrape of 1M against client_golang", wallA >= 300 && cpuA >= 300, "%.0f times (wall), %.0f times (CPU); bar 300", wallA, cpuA)
-		o.bar("1 scrape of 1M against a file", wallB <= 3 && cpuB <= 3, "%.2f times (wall), %.2f times (CPU); bar 3, aim 1.2", wallB, cpuB)
+		o.bar("1 scrape of 1M against a file", wallB <= 3 && cpuB <= 3, "%.2f times (wall), %.2f times (CPU); bar 3", wallB, cpuB)
+		o.aim("1 scrape of 1M against a file", wallB <= 1.2 && cpuB <= 1.2, "%.2f times (wall), %.2f times (CPU); aim 1.2", wallB, cpuB)
 	}
 	return nil
 }

@@ -77,6 +77,15 @@ func TestPrometheusScrapesTheDemo(t *testing.T) {
 		}
 	}
 	prom.scrapesWell(t)
+	var told struct {
+		Data map[string][]struct{ Type, Unit string }
+	}
+	prom.get(t, "/api/v1/metadata", &told)
+	for name, want := range map[string]string{"alikafka_consumer_group_lag_seconds": "seconds", "alikafka_instance_message_max_bytes": "bytes", "alikafka_consumer_group_lag_messages": ""} {
+		if about := told.Data[name]; len(about) != 1 || about[0].Type != "gauge" || about[0].Unit != want {
+			t.Errorf("Prometheus takes %s for %+v, want a gauge in %q", name, about, want)
+		}
+	}
 	if err := demo.Stop(); err != nil {
 		t.Errorf("demo after SIGTERM: %v", err)
 	}
