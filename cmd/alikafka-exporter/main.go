@@ -8,12 +8,22 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/prometheus/common/promslog"
 )
 
+// gcPercent is GOGC where the environment does not set it. Nearly all of the
+// heap is the page and what it is made of, and little is garbage: collecting
+// more often costs a fraction of a per cent of a core, and at a million series
+// it saves a fifth of the memory (docs/performance.md).
+const gcPercent = 40
+
 func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
