@@ -28,9 +28,8 @@ type keyring struct {
 // held is what is known of a principal's token.
 type held struct {
 	hash  [sha256.Size]byte
-	known bool        // there is a token
-	file  os.FileInfo // that it was read from; nil: none
-	err   error       // why there is none
+	known bool  // there is a token
+	err   error // why there is none
 }
 
 const (
@@ -44,7 +43,7 @@ func newKeyring(principals []Principal, log *slog.Logger) (*keyring, error) {
 	k := &keyring{principals: principals, log: log}
 	list := make([]held, len(principals))
 	for i, p := range principals {
-		list[i] = p.token(held{})
+		list[i] = p.token()
 		if list[i].err != nil {
 			return nil, fmt.Errorf("admin.principals: %s: %w", p.Name, list[i].err)
 		}
@@ -66,9 +65,9 @@ func (c Config) CheckTokens() error {
 	return err
 }
 
-// token returns the principal's token; that of before where its file is
-// unchanged. A file that is gone or holds no good token leaves none.
-func (p Principal) token(before held) held {
+// token reads the principal's token, whatever its file's times say: a revoked
+// one must not live on. A file that is gone or holds no good token leaves none.
+func (p Principal) token() held {
 	if p.TokenSHA256 != "" {
 		h := held{known: true}
 		_, err := hex.Decode(h.hash[:], []byte(p.TokenSHA256))
@@ -81,8 +80,6 @@ func (p Principal) token(before held) held {
 	switch {
 	case err != nil:
 		return held{err: fmt.Errorf("token_file: %w", err)}
-	case before.known && os.SameFile(info, before.file) && info.Size() == before.file.Size() && info.ModTime().Equal(before.file.ModTime()):
-		return before
 	case !info.Mode().IsRegular() || info.Size() > maxTokenFile:
 		return held{err: fmt.Errorf("token_file: %s is not a regular file of at most %d bytes", p.TokenFile, maxTokenFile)}
 	}
@@ -94,7 +91,7 @@ func (p Principal) token(before held) held {
 	if len(content) < minToken || bytes.ContainsAny(content, " \t\r\n") {
 		return held{err: fmt.Errorf("token_file: %s does not hold a token of at least %d characters without spaces", p.TokenFile, minToken)}
 	}
-	return held{hash: sha256.Sum256(content), known: true, file: info}
+	return held{hash: sha256.Sum256(content), known: true}
 }
 
 // find returns the principal of a token. It compares with every one of them,
@@ -114,7 +111,7 @@ func (k *keyring) find(token string) (Principal, bool) {
 	return k.principals[found], true
 }
 
-// refresh reads token files that changed.
+// refresh reads the token files again.
 func (k *keyring) refresh() {
 	if !k.looking.TryLock() {
 		return
@@ -127,7 +124,7 @@ func (k *keyring) refresh() {
 	before := *k.held.Load()
 	list := make([]held, len(before))
 	for i, p := range k.principals {
-		list[i] = p.token(before[i])
+		list[i] = p.token()
 		for j := range i {
 			if list[j].known && list[i].known && list[i].hash == list[j].hash {
 				list[i] = held{err: fmt.Errorf("the token is that of %s", k.principals[j].Name)}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"sync/atomic"
 	"time"
@@ -128,7 +129,7 @@ func (j *Journal) Measure() error {
 	var sum int64
 	for _, n := range numbers {
 		size, err := j.o.FS.Size(j.path(n))
-		if err != nil {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // it may be taken away just now
 			return err
 		}
 		sum += size
