@@ -258,3 +258,16 @@ func DiscoveryLabels() []DiscoveryLabel {
 		DiscoveryLabel{metaPrefix + "tagpresent_KEY", "`true` where there is such a tag, its value empty or not"},
 	)
 }
+
+// StoredRuleForTest returns the name of the rule that has a number in the state
+// file, and the number that it is written with.
+func StoredRuleForTest(number uint64) (name string, written uint64, err error) {
+	var w stateWriter
+	w.uint(number)
+	r := stateReader{b: w.b}
+	read := r.rule()
+	w.b = nil
+	w.rule(read)
+	again := stateReader{b: w.b}
+	return ruleNames[read].name, again.uint(), r.err
+}

@@ -34,7 +34,8 @@ func (s GroupStatus) String() string { return groupStatuses[s] }
 // MarshalText implements encoding.TextMarshaler.
 func (s GroupStatus) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// rule is why a status is what it is.
+// rule is why a status is what it is. Of the same status the greater one is
+// told.
 type rule uint8
 
 const (
@@ -52,20 +53,25 @@ const (
 	ruleTooOld
 )
 
-// ruleNames are the rules as /api/v1/explain names and explains them.
-var ruleNames = [...]struct{ name, text string }{
-	ruleNoCommit:    {"no_commit", "The group has committed no offset: nothing is known to wait for it."},
-	ruleNoLogEnd:    {"no_log_end", "The group has committed offsets, but the log end of none of these partitions is known, and so no lag."},
-	ruleAllowed:     {"within_allowed_lag", "Lag is at most allowed_lag messages, or at most allowed_lag_seconds."},
-	ruleTooFew:      {"too_few_samples", "Lag is more than allowed, but has not been watched for long enough to say more."},
-	ruleNotGrowing:  {"lag_does_not_grow", "Lag is more than allowed, but it does not grow over the samples."},
-	ruleLeft:        {"topic_left", "The group has members, but none has owned a partition of this topic, nor has an offset moved, for abandoned_after."},
-	ruleGrowing:     {"lag_grows", "Lag is more than allowed, and the last third of the samples is above the first third."},
-	ruleWentBack:    {"committed_offset_went_back", "The committed offset went back within the window and has not regained its place."},
-	ruleStandsStill: {"committed_offset_stands_still", "Lag is more than allowed, and the committed offset has not moved for the window."},
-	ruleNoOwner:     {"no_owner", "Lag is more than allowed; no member has owned the partition, nor has its committed offset moved, for stopped_after."},
-	ruleNeverRead:   {"never_read", "The progress of the group has not been read yet."},
-	ruleTooOld:      {"data_too_old", "The last answer is older than the TTL of consumer_group_progress."},
+// ruleNames are the rules as /api/v1/explain names and explains them, and the
+// numbers that they have in the state file, which stay the same when a rule is
+// added.
+var ruleNames = [...]struct {
+	stored     uint8
+	name, text string
+}{
+	ruleNoCommit:    {0, "no_commit", "The group has committed no offset: nothing is known to wait for it."},
+	ruleNoLogEnd:    {11, "no_log_end", "The group has committed offsets, but the log end of none of these partitions is known, and so no lag."},
+	ruleAllowed:     {1, "within_allowed_lag", "Lag is at most allowed_lag messages, or at most allowed_lag_seconds."},
+	ruleTooFew:      {2, "too_few_samples", "Lag is more than allowed, but has not been watched for long enough to say more."},
+	ruleNotGrowing:  {3, "lag_does_not_grow", "Lag is more than allowed, but it does not grow over the samples."},
+	ruleLeft:        {4, "topic_left", "The group has members, but none has owned a partition of this topic, nor has an offset moved, for abandoned_after."},
+	ruleGrowing:     {5, "lag_grows", "Lag is more than allowed, and the last third of the samples is above the first third."},
+	ruleWentBack:    {6, "committed_offset_went_back", "The committed offset went back within the window and has not regained its place."},
+	ruleStandsStill: {7, "committed_offset_stands_still", "Lag is more than allowed, and the committed offset has not moved for the window."},
+	ruleNoOwner:     {8, "no_owner", "Lag is more than allowed; no member has owned the partition, nor has its committed offset moved, for stopped_after."},
+	ruleNeverRead:   {9, "never_read", "The progress of the group has not been read yet."},
+	ruleTooOld:      {10, "data_too_old", "The last answer is older than the TTL of consumer_group_progress."},
 }
 
 // StatusConfig is the `collect.status` section: from when on a group counts as

@@ -152,6 +152,24 @@ func saved(t *testing.T, dir string) (exporter, []byte) {
 	return e, b
 }
 
+// TestRulesKeepTheirNumbersInTheStateFile: a file that an older version wrote
+// must not come to show another rule. New rules have new numbers.
+func TestRulesKeepTheirNumbersInTheStateFile(t *testing.T) {
+	t.Parallel()
+	want := []string{
+		"no_commit", "within_allowed_lag", "too_few_samples", "lag_does_not_grow", "topic_left", "lag_grows", "committed_offset_went_back",
+		"committed_offset_stands_still", "no_owner", "never_read", "data_too_old", "no_log_end",
+	}
+	for number, name := range want {
+		if got, written, err := collector.StoredRuleForTest(uint64(number)); got != name || written != uint64(number) || err != nil {
+			t.Errorf("%d is %s, written as %d, want %s: %v", number, got, written, name, err)
+		}
+	}
+	if name, _, err := collector.StoredRuleForTest(uint64(len(want))); err == nil {
+		t.Errorf("%d is %s", len(want), name)
+	}
+}
+
 func TestADamagedStateFileIsSetAside(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -418,7 +418,7 @@ func (w *stateWriter) group(g *group) {
 		}
 	}
 	w.uint(uint64(p.Status))
-	w.uint(uint64(p.rule))
+	w.rule(p.rule)
 	w.int(p.Since)
 	w.json(p.Rebalances)
 	w.int(p.RebalancesSeen)
@@ -460,13 +460,25 @@ func (r *stateReader) group() *group {
 }
 
 func (r *stateReader) status() GroupStatus { return GroupStatus(r.small(len(groupStatuses) - 1)) }
-func (r *stateReader) rule() rule          { return rule(r.small(len(ruleNames) - 1)) }
+
+func (w *stateWriter) rule(r rule) { w.uint(uint64(ruleNames[r].stored)) }
+
+func (r *stateReader) rule() rule {
+	stored := r.uint()
+	for i := range ruleNames {
+		if uint64(ruleNames[i].stored) == stored {
+			return rule(i)
+		}
+	}
+	r.fail()
+	return 0
+}
 
 func (w *stateWriter) groupTopic(t *GroupTopic, at poll) {
 	w.text(t.Topic)
 	w.rate(t.Consumed)
 	w.uint(uint64(t.Status))
-	w.uint(uint64(t.rule))
+	w.rule(t.rule)
 	w.bool(t.Retention.Known)
 	w.int(t.Retention.Margin)
 	w.int(t.Retention.Lost)
@@ -524,7 +536,7 @@ func (r *stateReader) moment(at poll) int64 {
 
 func (w *stateWriter) lateness(l *lateness, at poll) {
 	w.int(int64(l.partition))
-	w.uint(uint64(l.rule))
+	w.rule(l.rule)
 	w.uint(uint64(l.samples))
 	for _, t := range []int64{l.since, l.moved, l.ownerless, l.rewoundAt} {
 		w.moment(t, at)
