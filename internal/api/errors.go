@@ -158,7 +158,11 @@ func (e *Error) Unwrap() error { return e.cause }
 // the cloud said is what there is to know of the call.
 func (e *Error) givenUp(next *Error) *Error {
 	both := *e
-	both.Message = strings.TrimLeft(fmt.Sprintf("%s (given up before it was sent again, %s: %v)", e.Message, next.Message, next.cause), " ")
+	why := next.Message
+	if cause := networkMessage(next.cause); cause != why {
+		why += ": " + cause
+	}
+	both.Message = strings.TrimLeft(fmt.Sprintf("%s (given up before it was sent again, %s)", e.Message, why), " ")
 	both.cause = errors.Join(e.cause, next.cause)
 	return &both
 }

@@ -239,6 +239,43 @@ func TestTheOutcomeOfACallWithoutAnAnswerInTime(t *testing.T) {
 	})
 }
 
+// TestARetryThatFindsNobodyNamesNoEndpoint has a mutation refused by flow
+// control, and its caller give up while the retry dials.
+func TestARetryThatFindsNobodyNamesNoEndpoint(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := make(pipes)
+		srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Connection", "close")
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = io.WriteString(w, `{"Code":"Throttling.User","RequestId":"R-1"}`)
+		})}
+		served := make(chan error)
+		go func() { served <- srv.Serve(p) }()
+		dials, over := 0, make(chan struct{})
+		c, attempts := client(t, &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			if dials++; dials > 1 {
+				<-over // a dial goes on when its request has ended
+				return nil, net.ErrClosed
+			}
+			return p.dial(ctx, network, address)
+		}}, func(o *api.Options) { o.Endpoints = map[string]string{"cn-hangzhou": "http://localhost"} })
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		_, err := api.Call(ctx, c, modify)
+		const want = "(given up before it was sent again, context deadline exceeded)"
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "localhost") {
+			t.Errorf("%v, want %s", err, want)
+		}
+		if !errors.Is(err, context.DeadlineExceeded) || api.OutcomeOf(err) != api.OutcomeNotDone || len(*attempts) != 2 {
+			t.Errorf("%d attempts, %s: %v", len(*attempts), api.OutcomeOf(err), err)
+		}
+		close(over)
+		srv.Close()
+		<-served
+	})
+}
+
 func TestWhatWasNotSentIsNotDone(t *testing.T) {
 	t.Parallel()
 	stranger, _ := serve(t, true, func(http.ResponseWriter, *http.Request) { t.Error("a request arrived") })
