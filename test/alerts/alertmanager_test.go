@@ -50,37 +50,50 @@ func selected(t *testing.T, rules *ruleFile, matchers []string, has func(*rule, 
 	return found
 }
 
-// inhibitions returns those of the example.
-func inhibitions(t *testing.T) []inhibitRule {
+// readExample reads the example of a configuration.
+func readExample(t *testing.T, into any) {
 	t.Helper()
 	text, err := os.ReadFile("../../alerts/alertmanager.example.yml")
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := yaml.Unmarshal(text, into); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// inhibitions returns those of the example.
+func inhibitions(t *testing.T) []inhibitRule {
+	t.Helper()
 	var config struct {
 		Inhibit []inhibitRule `yaml:"inhibit_rules"`
 	}
-	if err := yaml.Unmarshal(text, &config); err != nil || len(config.Inhibit) == 0 {
-		t.Fatal("no inhibitions", err)
+	if readExample(t, &config); len(config.Inhibit) == 0 {
+		t.Fatal("no inhibitions")
 	}
 	return config.Inhibit
+}
+
+// fits reports whether all matchers match an alert.
+func fits(t *testing.T, matchers []string, alert map[string]string) bool {
+	t.Helper()
+	return !slices.ContainsFunc(matchers, func(text string) bool {
+		label, matches := match(t, text)
+		return !matches(alert[label])
+	})
 }
 
 // inhibits reports whether an alert silences another, as Alertmanager does it.
 func (i inhibitRule) inhibits(t *testing.T, source, target map[string]string) bool {
 	t.Helper()
-	fits := func(matchers []string, alert map[string]string) bool {
-		return !slices.ContainsFunc(matchers, func(text string) bool {
-			label, matches := match(t, text)
-			return !matches(alert[label])
-		})
-	}
-	return fits(i.Source, source) && fits(i.Target, target) &&
+	return fits(t, i.Source, source) && fits(t, i.Target, target) &&
 		!slices.ContainsFunc(i.Equal, func(label string) bool { return source[label] != target[label] })
 }
 
-// TestWhatAKeyExplains: a key that the cloud refuses explains what it cannot
-// list or read, in its own account; a permission that is missing does not.
+// TestWhatAKeyExplains: a key that the cloud refuses explains old data and what
+// one exporter cannot list, in its own account; a permission that is missing
+// does not. A region that nobody reaches may have another reason: the key of one
+// exporter of two, or a permission in another region, would hide an outage.
 func TestWhatAKeyExplains(t *testing.T) {
 	t.Parallel()
 	type labels = map[string]string
@@ -95,11 +108,11 @@ func TestWhatAKeyExplains(t *testing.T) {
 		source, target labels
 		want           bool
 	}{
-		"the key, and a region that nobody reaches":         {refused("main", "GetInstanceList"), nobody, true},
+		"the key, and a region that nobody reaches":         {refused("main", "GetInstanceList"), nobody, false},
 		"the key, and a region that one exporter misses":    {refused("main", "GetInstanceList"), one, true},
 		"the key, and old data":                             {refused("main", "GetInstanceList"), stale, true},
-		"the key of another account":                        {refused("other", "GetInstanceList"), nobody, false},
-		"a permission, and a region":                        {refused("main", "GetQuotaTip"), nobody, false},
+		"the key of another account":                        {refused("other", "GetInstanceList"), one, false},
+		"a permission, and a region":                        {refused("main", "GetQuotaTip"), one, false},
 		"a permission, and old data":                        {refused("main", "GetQuotaTip"), stale, false},
 		"the key, and consumers":                            {refused("main", "GetInstanceList"), stopped, false},
 		"a region, and its old data":                        {nobody, stale, true},
@@ -110,6 +123,34 @@ func TestWhatAKeyExplains(t *testing.T) {
 	} {
 		if got := slices.ContainsFunc(inhibitions(t), func(i inhibitRule) bool { return i.inhibits(t, c.source, c.target) }); got != c.want {
 			t.Errorf("%s: silenced is %t", name, got)
+		}
+	}
+}
+
+// TestAKeyAndWhatItCannotReachAreOneMessage: who is woken by a refused key is
+// not woken once more for each region.
+func TestAKeyAndWhatItCannotReachAreOneMessage(t *testing.T) {
+	t.Parallel()
+	type route struct {
+		Receiver string   `yaml:"receiver"`
+		Matchers []string `yaml:"matchers"`
+		GroupBy  []string `yaml:"group_by"`
+		Continue bool     `yaml:"continue"`
+	}
+	var config struct {
+		Route struct {
+			Routes []route `yaml:"routes"`
+		} `yaml:"route"`
+	}
+	readExample(t, &config)
+	for name, wants := range map[string][]string{
+		"AlikafkaCredentialsRefused": {"account"}, "AlikafkaRegionUnreachable": {"account"},
+		"AlikafkaConsumerGroupStopped": {"account", "region_id", "instance_id"},
+	} {
+		alert := map[string]string{"alertname": name, "severity": "critical", "account": "main"}
+		i := slices.IndexFunc(config.Route.Routes, func(r route) bool { return !r.Continue && fits(t, r.Matchers, alert) })
+		if i < 0 || config.Route.Routes[i].Receiver != "pager" || !slices.Equal(config.Route.Routes[i].GroupBy, wants) {
+			t.Errorf("%s: route %d, want one to the pager by %v", name, i, wants)
 		}
 	}
 }
