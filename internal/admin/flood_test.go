@@ -90,7 +90,12 @@ func TestALoopingTokenIsSlowedDown(t *testing.T) {
 			t.Parallel()
 			inHouse(t, "", func(h *house) {
 				t := h.t
+				h.config.Principals[0].MayApprove = true // alice
+				if err := h.reload(); err != nil {
+					t.Fatal(err)
+				}
 				run := h.act("alice", "first", "UpdateAllowedIp", whitelist(1), http.StatusAccepted)
+				carols := h.act("carol", "hers", "ModifyTopicRemark?require_approval=true", remark, http.StatusAccepted)
 				c.request.as = "alice"
 				var a answer
 				n := 0
@@ -120,7 +125,7 @@ func TestALoopingTokenIsSlowedDown(t *testing.T) {
 				if got := strings.Count(h.log.String(), "a principal asks for too much"); got != 1 {
 					t.Errorf("%d lines in the log", got)
 				}
-				h.stillPasses(run)
+				h.stillPasses(run, carols)
 				wait, err := strconv.Atoi(a.header.Get("Retry-After"))
 				if err != nil || wait < 1 || time.Duration(wait) > 20*every/time.Second+1 {
 					t.Fatalf("Retry-After %q", a.header.Get("Retry-After"))
@@ -135,8 +140,8 @@ func TestALoopingTokenIsSlowedDown(t *testing.T) {
 }
 
 // stillPasses checks what alice, who has asked for too much, may do all the
-// same, and bob with her run.
-func (h *house) stillPasses(run answer) {
+// same, with her run and with carol's, and what bob may.
+func (h *house) stillPasses(run, carols answer) {
 	t := h.t
 	t.Helper()
 	ok := func(what string, r request, status int) {
@@ -145,7 +150,10 @@ func (h *house) stillPasses(run answer) {
 			t.Errorf("%s: %d %s", what, a.status, a.text)
 		}
 	}
-	path, hash := "/api/v1/runs/"+run.member("id"), `{"plan_hash": "`+run.member("plan", "hash")+`"}`
+	about := func(run answer) (path, hash string) {
+		return "/api/v1/runs/" + run.member("id"), `{"plan_hash": "` + run.member("plan", "hash") + `"}`
+	}
+	path, hash := about(run)
 	ok("somebody else", request{path: "/api/v1/actions/GetTopicList", as: "bob", body: `{"InstanceId": "` + mine + `"}`}, http.StatusOK)
 	ok("looking", request{path: path, as: "alice"}, http.StatusOK)
 	ok("asking again for what was asked for", request{
@@ -161,6 +169,8 @@ func (h *house) stillPasses(run answer) {
 	}
 	ok("letting go on", request{method: http.MethodPut, path: "/api/v1/kill-switch", as: "bob", body: `{"stop": false}`}, http.StatusOK)
 	ok("a rejection", request{path: path + "/reject", as: "alice", body: hash}, http.StatusOK)
+	path, hash = about(carols)
+	ok("an approval", request{path: path + "/approve", as: "alice", body: hash}, http.StatusAccepted)
 }
 
 // open is a runbook whose targets an alert makes up.

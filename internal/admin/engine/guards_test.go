@@ -30,6 +30,28 @@ type refusal struct {
 	message string     // part of what is said
 }
 
+// TestAStopThatCouldNotBeRecordedIsRecordedWhenItIsSaidAgain: until then it
+// would not outlast the process, though who says it again is told that it holds.
+func TestAStopThatCouldNotBeRecordedIsRecordedWhenItIsSaidAgain(t *testing.T) {
+	t.Parallel()
+	running(t, nil, func(l *lab) {
+		l.disk.Limit(0)
+		if err := l.engine.SetKillSwitch(l.t.Context(), hook, true, "stop"); err == nil || !l.engine.KillSwitch().Stopped {
+			l.t.Errorf("on a full disk: %v, %+v", err, l.engine.KillSwitch())
+		}
+		l.disk.Limit(-1)
+		time.Sleep(proved)
+		if err := l.engine.SetKillSwitch(l.t.Context(), hook, true, "stop"); err != nil {
+			l.t.Error(err)
+		}
+		l.stop()
+		l.start()
+		if !l.engine.KillSwitch().Stopped {
+			l.t.Error("after a restart it acts again")
+		}
+	})
+}
+
 func by(who engine.Actor, s step) engine.Request {
 	q := s.request("")
 	q.Actor = who

@@ -18,6 +18,8 @@ type killRecord struct {
 	By     string    `json:"by,omitempty"`
 	Reason string    `json:"reason,omitempty"`
 	At     time.Time `json:"at,omitzero"`
+
+	unrecorded bool // it holds until the process ends, and no longer
 }
 
 // breakerRecord is the breaker in a new segment of the journal.
@@ -83,12 +85,13 @@ func (e *Engine) SetKillSwitch(_ context.Context, a Actor, stop bool, reason str
 	}
 	e.takeTurn()
 	defer e.giveTurn()
-	if stop && slices.Contains(e.killState().Sources, "api") && (a.Kind == Webhook || e.o.Admit(a) != nil) {
+	if stop && e.stopRecorded() && (a.Kind == Webhook || e.o.Admit(a) != nil) {
 		return nil // nothing changes, and a stolen token fills no disk with it
 	}
 	k := killRecord{Stop: stop, By: a.Principal, Reason: reason, At: time.Now().UTC()}
 	if err := e.append(kindKill, k); err != nil {
 		if stop && e.journal != nil { // it stops all the same, until the process ends
+			k.unrecorded = true
 			e.applyKill(k)
 		}
 		return err
@@ -96,6 +99,14 @@ func (e *Engine) SetKillSwitch(_ context.Context, a Actor, stop bool, reason str
 	e.applyKill(k)
 	e.o.Logger.Warn("kill switch", "stop", stop, "principal", a.Principal, "reason", reason)
 	return nil
+}
+
+// stopRecorded reports whether the API said stop, and still says so after a
+// restart.
+func (e *Engine) stopRecorded() bool {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return e.kill.Stop && !e.kill.unrecorded
 }
 
 func (e *Engine) applyKill(k killRecord) {

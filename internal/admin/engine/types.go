@@ -273,7 +273,8 @@ type Options struct {
 
 	// Admit is asked before a request that nobody asked for before reads the
 	// cloud and is recorded, a dry run too; its error is Do's. It may count the
-	// request. Nil: everything is admitted.
+	// request. A person's stop that changes nothing is not recorded where it
+	// returns an error. It must not call the engine. Nil: everything is admitted.
 	Admit func(Actor) error
 	// Recorded is told how many bytes a run added to the journal, by whoever
 	// asked for it. It must not call the engine. Nil: nobody is told.
