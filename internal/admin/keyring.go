@@ -8,10 +8,11 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/alikafka-exporter/alikafka-exporter/internal/secret"
 )
 
 // keyring knows principals by the hashes of their tokens. Token files are
@@ -76,14 +77,7 @@ func (p Principal) token() held {
 		}
 		return h
 	}
-	info, err := os.Stat(p.TokenFile)
-	switch {
-	case err != nil:
-		return held{err: fmt.Errorf("token_file: %w", err)}
-	case !info.Mode().IsRegular() || info.Size() > maxTokenFile:
-		return held{err: fmt.Errorf("token_file: %s is not a regular file of at most %d bytes", p.TokenFile, maxTokenFile)}
-	}
-	content, err := os.ReadFile(p.TokenFile)
+	content, err := secret.ReadFile(p.TokenFile, maxTokenFile)
 	if err != nil {
 		return held{err: fmt.Errorf("token_file: %w", err)}
 	}

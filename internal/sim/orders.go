@@ -205,7 +205,7 @@ func (a *args) months(param string) time.Duration {
 	if n > 12 && n != 24 && n != 36 {
 		a.fail(invalid(param))
 	}
-	now := a.cloud.start.UTC().Add(a.since) // where all days have 24 hours
+	now := a.cloud.start.Add(a.since) // UTC, where all days have 24 hours
 	return now.AddDate(0, int(n), 0).Sub(now)
 }
 

@@ -590,7 +590,7 @@ func TestSecretsAreReadFromTheirFiles(t *testing.T) {
 		if r.State != engine.StateVoid || len(l.effects("CreateSaslUser")) > 0 {
 			l.t.Errorf("without the file: %s %s", r.State, r.Why)
 		}
-		for content, want := range map[string]string{"\n": file + " is empty", strings.Repeat("x", 64<<10+1): file + " has more than 65536 bytes"} {
+		for content, want := range map[string]string{"\n": file + " is empty", strings.Repeat("x", 64<<10+1): file + " is not a regular file of at most 65536 bytes"} {
 			if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 				l.t.Fatal(err)
 			}

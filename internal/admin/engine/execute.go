@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -409,17 +407,9 @@ func (e *Engine) secret(name string) (secret.String, error) {
 	if !ok {
 		return secret.String{}, &UnknownError{What: "secret", Name: name}
 	}
-	f, err := os.Open(file) //nolint:gosec // the configuration names the file
+	text, err := secret.ReadFile(file, maxSecret)
 	if err != nil {
 		return secret.String{}, err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
-	switch {
-	case err != nil:
-		return secret.String{}, err
-	case len(text) > maxSecret:
-		return secret.String{}, fmt.Errorf("%s has more than %d bytes", file, maxSecret)
 	}
 	s := secret.New(strings.TrimRight(string(text), "\r\n"))
 	if s.IsZero() {
