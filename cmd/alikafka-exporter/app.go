@@ -133,10 +133,9 @@ func (a *app) run(ctx context.Context) error {
 	defer a.reloading.Unlock()
 	a.stopped = true
 	err = errors.Join(err, a.admin.close())
-	for _, done := range a.late {
-		err = errors.Join(err, await(done))
-	}
-	err = errors.Join(err, a.current.Load().stop())
+	last := a.current.Load()
+	last.cancel()
+	err = errors.Join(err, await(append(a.late, last.done)...))
 	a.saveState()
 	return err
 }
@@ -366,16 +365,18 @@ func (l *life) stop() error {
 	return await(l.done)
 }
 
-// await waits for the end of a life, up to stopWait.
-func await(done <-chan struct{}) error {
+// await waits for the ends of lives, up to stopWait for all of them.
+func await(ends ...<-chan struct{}) error {
 	late := time.NewTimer(stopWait)
 	defer late.Stop()
-	select {
-	case <-done:
-		return nil
-	case <-late.C:
-		return fmt.Errorf("polling did not end within %s", stopWait)
+	for _, done := range ends {
+		select {
+		case <-done:
+		case <-late.C:
+			return fmt.Errorf("polling did not end within %s", stopWait)
+		}
 	}
+	return nil
 }
 
 // isReady reports whether every source was tried once.

@@ -1,3 +1,0 @@
-module github.com/alikafka-exporter/alikafka-exporter/test/program
-
-go 1.26.8
