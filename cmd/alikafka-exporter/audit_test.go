@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/admin/journal"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/short"
 )
 
 // A head is pasted from wherever somebody has kept it.
@@ -87,7 +88,8 @@ func TestSegmentsThatAreArchived(t *testing.T) {
 	if err := os.CopyFS(filepath.Join(archive, "journal"), os.DirFS(filepath.Join(storage, "journal"))); err != nil {
 		t.Fatal(err)
 	}
-	for _, head := range heads {
+	for i := 0; i < len(heads); i += len(heads) / short.Of(len(heads)) {
+		head := heads[i]
 		if text, err = verify(archive, head); err != nil || strings.Contains(text, "begins with") {
 			t.Fatalf("both together: %v: %s", err, text)
 		}

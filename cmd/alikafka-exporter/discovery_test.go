@@ -52,6 +52,23 @@ func newTestApp(t *testing.T, args ...string) *app {
 	return a
 }
 
+// startPolling begins the current life and waits until its instance is known:
+// an exporter is ready after half a minute even where the machine was too busy
+// to ask for anything.
+func startPolling(t *testing.T, a *app) {
+	t.Helper()
+	l := a.current.Load()
+	l.start(t.Context(), a.log)
+	t.Cleanup(func() {
+		l.cancel()
+		<-l.done
+	})
+	<-l.collector.Ready()
+	if !eventually(patience(t), func() bool { return l.collector.HasInstance("alikafka_1") }) {
+		t.Fatal("the instance is not known")
+	}
+}
+
 // ask answers a request as the listener would.
 func ask(t *testing.T, h http.Handler, target string, change func(*http.Request)) *httptest.ResponseRecorder {
 	t.Helper()
@@ -80,9 +97,7 @@ func TestTargetsWaitUntilTheExporterIsReady(t *testing.T) {
 			t.Errorf("GET %s: %d, want %d", path, w.Code, want)
 		}
 	}
-	a.current.Load().start(t.Context(), a.log)
-	t.Cleanup(func() { _ = a.current.Load().stop() })
-	<-a.current.Load().collector.Ready()
+	startPolling(t, a)
 	for path, want := range map[string]int{
 		"/sd/prometheus":                       http.StatusOK,
 		compatPath + "?instance_id=alikafka_1": http.StatusOK,
@@ -109,9 +124,7 @@ func TestTargetsAreWhereTheScraperFindsUs(t *testing.T) {
 				args = append(args, "--web.external-url="+tc.external)
 			}
 			a := newTestApp(t, args...)
-			a.current.Load().start(t.Context(), a.log)
-			t.Cleanup(func() { _ = a.current.Load().stop() })
-			<-a.current.Load().collector.Ready()
+			startPolling(t, a)
 			w := ask(t, a.pages, "/sd/prometheus", func(r *http.Request) {
 				r.Host = tc.host
 				*r = *r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, net.Addr(local)))

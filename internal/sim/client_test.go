@@ -57,9 +57,10 @@ func newCloud(tb testing.TB, o sim.Options) *sim.Cloud {
 	return c
 }
 
-func escape(s string) string {
-	return strings.NewReplacer("+", "%20", "*", "%2A", "%7E", "~").Replace(url.QueryEscape(s))
-}
+// unlikeForms turns the escapes of a form into those of a signature.
+var unlikeForms = strings.NewReplacer("+", "%20", "*", "%2A", "%7E", "~")
+
+func escape(s string) string { return unlikeForms.Replace(url.QueryEscape(s)) }
 
 func sign(method, secret string, ps map[string]string) string {
 	var pairs []string

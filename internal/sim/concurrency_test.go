@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/short"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/sim"
 )
 
@@ -16,7 +17,8 @@ func TestConcurrency(t *testing.T) {
 	t.Parallel()
 	cloud := newCloud(t, sim.Options{Limits: sim.Limits{Default: -1, PerSourceIP: -1}, Log: true})
 	var callers sync.WaitGroup
-	const n, each = 8, 50
+	const n = 8
+	each := short.Of(50)
 	for i := range n {
 		callers.Go(func() {
 			c := newClient(t, cloud)
@@ -63,7 +65,8 @@ func TestConcurrentWrites(t *testing.T) {
 	t.Parallel()
 	cloud, _ := unlimited(t, sim.Options{World: stocked(), ReadLag: time.Millisecond, FreshReads: 0.5, Delays: sim.Delays{CreateTopic: time.Millisecond, DeleteTopic: time.Millisecond}})
 	var callers sync.WaitGroup
-	const writers, each = 4, 30
+	const writers = 4
+	each := short.Of(30)
 	for i := range writers {
 		callers.Go(func() {
 			c := newClient(t, cloud)
@@ -101,17 +104,18 @@ func TestConcurrentWrites(t *testing.T) {
 }
 
 // A day of polling leaves no nonce behind that is old enough to forget, and
-// costs no real time.
+// costs no real time. The cloud remembers the nonces of two half hours at most,
+// and a half hour has at most 31 calls that are a minute apart.
 func TestDayOfPolling(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		cloud := newCloud(t, sim.Options{Story: "calm", Latency: 20 * time.Millisecond})
 		c := newClient(t, cloud)
-		for range 24 * 60 {
+		for range short.Of(24 * 60) {
 			c.call("GetConsumerProgress", "InstanceId", stage, "ConsumerId", "billing")
 			time.Sleep(time.Minute)
 		}
-		if n := sim.Nonces(cloud); n > 61 {
+		if n := sim.Nonces(cloud); n > 2*31 {
 			t.Errorf("%d nonces remembered", n)
 		}
 	})

@@ -151,7 +151,7 @@ func TestEveryActionIsTried(t *testing.T) {
 // inventory is the state of a cloud as text, without what time changes.
 func inventory(t *testing.T, cloud *sim.Cloud) string {
 	t.Helper()
-	text, err := json.MarshalIndent(cloud.World(), "", " ")
+	text, err := json.Marshal(cloud.World())
 	if err != nil {
 		t.Fatal(err)
 	}
