@@ -125,15 +125,35 @@ func TestAttacks(t *testing.T) {
 	}
 }
 
-// journal returns what is in the journal.
-func (h *house) journal() string {
+// segments returns the files of the journal.
+func (h *house) segments() []string {
 	h.t.Helper()
 	segments, err := filepath.Glob(filepath.Join(h.dir, "journal", "*"))
 	if err != nil || len(segments) == 0 {
 		h.t.Fatal("no journal", err)
 	}
+	return segments
+}
+
+// journalSize returns how many bytes the journal has.
+func (h *house) journalSize() int {
+	h.t.Helper()
+	size := 0
+	for _, name := range h.segments() {
+		info, err := os.Stat(name)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		size += int(info.Size())
+	}
+	return size
+}
+
+// journal returns what is in the journal.
+func (h *house) journal() string {
+	h.t.Helper()
 	var all strings.Builder
-	for _, name := range segments {
+	for _, name := range h.segments() {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			h.t.Fatal(err)

@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/alikafka-exporter/alikafka-exporter/internal/admin"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/short"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/sim"
 )
 
@@ -24,6 +26,7 @@ func inHouse(t *testing.T, runbooks string, f func(*house)) {
 
 func TestAnEpisodeDeliveredManyTimesIsOneOperation(t *testing.T) {
 	t.Parallel()
+	deliveries := short.Of(1000)
 	inHouse(t, scale, func(h *house) {
 		t := h.t
 		for i := range deliveries {
@@ -32,10 +35,10 @@ func TestAnEpisodeDeliveredManyTimesIsOneOperation(t *testing.T) {
 			a := firing(bound("orders")...)
 			a.StartsAt = time.Now().Add(-time.Duration(i) * time.Second)
 			h.deliver([]string{"am", "am2"}[i%2], a)
-			if i%20 == 0 {
+			if i%(deliveries/50) == 0 {
 				time.Sleep(20 * time.Second)
 			}
-			if i%100 == 50 {
+			if i%(deliveries/10) == deliveries/20 {
 				h.restart()
 			}
 		}
@@ -50,7 +53,7 @@ func TestAnEpisodeDeliveredManyTimesIsOneOperation(t *testing.T) {
 		if len(e) != 1 || e[0]["outcome"] != "applied" || e[0]["effect"] != "improved" {
 			t.Errorf("episodes: %v", e)
 		}
-		if n := h.counter("alikafka_webhook_deliveries_total", "outcome", "accepted"); n != deliveries {
+		if n := h.counter("alikafka_webhook_deliveries_total", "outcome", "accepted"); n != float64(deliveries) {
 			t.Errorf("%v deliveries counted", n)
 		}
 	})
@@ -249,10 +252,11 @@ func TestCapsOfARunbook(t *testing.T) {
 }
 
 // TestMoreThanARecordHolds: two alerts whose labels grow six-fold when they are
-// written, and which concern 25 runbooks each.
+// written, and which concern 25 runbooks each. Under -short there are three
+// runbooks, whose episodes are still more than one note may have.
 func TestMoreThanARecordHolds(t *testing.T) {
 	t.Parallel()
-	const count = 25
+	count := max(3, short.Of(25))
 	var runbooks strings.Builder
 	for i := range count {
 		runbooks.WriteString(runbook(fmt.Sprintf("r%d", i), `severity="critical"`, "ModifyTopicRemark", byTopic+", Remark: {value: in-trouble}", "wait_for: 0s"))
@@ -260,6 +264,9 @@ func TestMoreThanARecordHolds(t *testing.T) {
 	inHouse(t, runbooks.String(), func(h *house) {
 		t := h.t
 		long := strings.Repeat("<", 32<<10-200)
+		if written := 2 * count * len(`\u003c`) * len(long); written <= admin.NoteSize {
+			t.Fatalf("%d bytes of labels fit in one note", written)
+		}
 		body := message(t, 0, firing("severity", "critical", "instance_id", mine, "topic", "orders", "text", long),
 			firing("severity", "critical", "instance_id", mine, "topic", "closed", "text", long))
 		body = strings.ReplaceAll(body, `\u003c`, "<") // as other senders write it
@@ -268,6 +275,11 @@ func TestMoreThanARecordHolds(t *testing.T) {
 		}
 		restored := func() {
 			t.Helper()
+			for line := range strings.Lines(h.journal()) { // a line is a record
+				if len(line) > admin.NoteSize+4<<10 {
+					t.Errorf("a record of %d bytes", len(line))
+				}
+			}
 			h.stop()
 			h.open() // knows what is in the journal and does nothing
 			e := h.episodes()
