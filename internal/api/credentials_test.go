@@ -25,6 +25,7 @@ import (
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/secret"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/short"
 )
 
 // TestStaticKey also shows that white space around a key is dropped.
@@ -271,7 +272,7 @@ func TestFilesAtOnce(t *testing.T) {
 			}
 		})
 	}
-	for i := range 200 {
+	for i := range short.Of(200) {
 		files.write("id", fmt.Sprint("id-", i))
 		files.write("secret", fmt.Sprint("secret-", i))
 	}
@@ -282,6 +283,12 @@ func TestFilesAtOnce(t *testing.T) {
 // sts is an STS on loopback. The library insists on https and has no other
 // way to be led there, so its process-wide transport trusts the certificate of
 // httptest, which is the same for all servers.
+//
+// Who asks it is in a bubble, whose clock stands while a request is on the
+// wire. By the clock of the machine the library waits for some seconds, for the
+// metadata service for two, and on a busy machine they may pass before anybody
+// has his turn. The servers are outside the bubble. They close their
+// connections, since an open one would keep the clock from going on.
 type sts struct {
 	*httptest.Server
 
@@ -318,6 +325,16 @@ func newSTS(t *testing.T, answer func(n int, r *http.Request) (int, string)) *st
 	t.Cleanup(s.Close)
 	surroundings()
 	return s
+}
+
+// newMetadata starts a server of keys that is no STS.
+func newMetadata(t *testing.T, h http.HandlerFunc) *httptest.Server {
+	t.Helper()
+	srv := httptest.NewUnstartedServer(h)
+	srv.Config.SetKeepAlivesEnabled(false)
+	srv.Start()
+	t.Cleanup(srv.Close)
+	return srv
 }
 
 // metadata is where requests to the metadata service of ECS go: an address on
@@ -378,9 +395,11 @@ func TestAssumedRole(t *testing.T) {
 			s := newSTS(t, hour)
 			c.RoleARN, c.STSEndpoint = "acs:ram::1:role/watch", s.host()
 			c.ExternalID, c.Policy, c.RoleSessionName = "~ext ern*al", `{"Version":"1"}`, "me"
-			cs := credentials(t, c)
-			wantKey(t, cs, "STS-1", "secret-1", "token-1")
-			wantKey(t, cs, "STS-1", "secret-1", "token-1")
+			synctest.Test(t, func(t *testing.T) {
+				cs := credentials(t, c)
+				wantKey(t, cs, "STS-1", "secret-1", "token-1")
+				wantKey(t, cs, "STS-1", "secret-1", "token-1")
+			})
 			if len(s.seen()) != 1 {
 				t.Fatalf("STS was asked %d times", len(s.seen()))
 			}
@@ -435,7 +454,7 @@ func TestOIDCRole(t *testing.T) {
 				t.Setenv("ALIBABA_CLOUD_OIDC_TOKEN_FILE", token)
 				t.Setenv("ALIBABA_CLOUD_STS_ENDPOINT", "https://"+s.host()+"/")
 			}
-			wantKey(t, credentials(t, c), "STS-1", "secret-1", "token-1")
+			synctest.Test(t, func(t *testing.T) { wantKey(t, credentials(t, c), "STS-1", "secret-1", "token-1") })
 			for k, want := range map[string]string{
 				"Action": "AssumeRoleWithOIDC", "RoleArn": section.RoleARN, "OIDCProviderArn": section.OIDCProviderARN,
 				"OIDCToken": "a.jwt.1", "RoleSessionName": "alikafka-exporter", "AccessKeyId": "",
@@ -463,8 +482,7 @@ func TestOIDCRole(t *testing.T) {
 }
 
 // TestSession follows a temporary key through its life and beyond: when STS
-// is asked, and which key serves while it cannot answer. The bubble's clock
-// stands while a request is on the wire.
+// is asked, and which key serves while it cannot answer.
 func TestSession(t *testing.T) {
 	clearEnvironment(t)
 	broken := atomic.Bool{}
@@ -528,26 +546,28 @@ func TestWaitingForSTS(t *testing.T) {
 		<-answer
 		return hour(n, r)
 	})
-	c := credentials(t, api.CredentialsConfig{
-		AccessKeyID: "LTAI-1", AccessKeySecret: secret.New("one"), RoleARN: "acs:ram::1:role/watch", STSEndpoint: s.host(),
-	})
-	ctx, cancel := context.WithCancel(t.Context())
-	gone := make(chan error)
-	for range 50 {
-		go func() {
-			_, err := c.Key(ctx)
-			gone <- err
-		}()
-	}
-	<-arrived
-	cancel()
-	for range 50 {
-		if err := <-gone; !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "ram_role_arn acs:ram::1:role/watch") {
-			t.Fatalf("got %v", err)
+	synctest.Test(t, func(t *testing.T) {
+		c := credentials(t, api.CredentialsConfig{
+			AccessKeyID: "LTAI-1", AccessKeySecret: secret.New("one"), RoleARN: "acs:ram::1:role/watch", STSEndpoint: s.host(),
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		gone := make(chan error)
+		for range 50 {
+			go func() {
+				_, err := c.Key(ctx)
+				gone <- err
+			}()
 		}
-	}
-	close(answer)
-	wantKey(t, c, "STS-1", "secret-1", "token-1")
+		<-arrived
+		cancel()
+		for range 50 {
+			if err := <-gone; !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "ram_role_arn acs:ram::1:role/watch") {
+				t.Errorf("got %v", err)
+			}
+		}
+		close(answer)
+		wantKey(t, c, "STS-1", "secret-1", "token-1")
+	})
 	if n := len(s.seen()); n != 1 {
 		t.Errorf("STS was asked %d times", n)
 	}
@@ -561,7 +581,7 @@ func TestInstanceRole(t *testing.T) {
 	var sessions, roles atomic.Bool
 	sessions.Store(true)
 	roles.Store(true)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := newMetadata(t, func(w http.ResponseWriter, r *http.Request) {
 		const path = "/latest/meta-data/ram/security-credentials/"
 		switch {
 		case r.Method == http.MethodPut && sessions.Load():
@@ -576,20 +596,21 @@ func TestInstanceRole(t *testing.T) {
 		default:
 			http.Error(w, "<html>canary", http.StatusNotFound)
 		}
-	}))
-	defer server.Close()
+	})
 	address, _ := url.Parse(server.URL)
 	defer metadata.Store(metadata.Swap(address))
 
 	ask := api.CredentialsConfig{Provider: "ecs_ram_role"}
-	wantKey(t, credentials(t, ask), "STS-1", "secret-1", "token-1")
-	wantKey(t, credentials(t, api.CredentialsConfig{RoleName: "node-role"}), "STS-1", "secret-1", "token-1")
-	wantError(t, credentials(t, api.CredentialsConfig{RoleName: "other"}), "ecs_ram_role other: refresh Ecs sts token err, httpStatus: 404")
-	sessions.Store(false)
-	wantKey(t, credentials(t, ask), "STS-1", "secret-1", "token-1")
-	wantKey(t, credentials(t, api.CredentialsConfig{}), "STS-1", "secret-1", "token-1") // the end of the chain
-	roles.Store(false)
-	wantError(t, credentials(t, ask), "ecs_ram_role: get role name: GET URL 404")
+	synctest.Test(t, func(t *testing.T) {
+		wantKey(t, credentials(t, ask), "STS-1", "secret-1", "token-1")
+		wantKey(t, credentials(t, api.CredentialsConfig{RoleName: "node-role"}), "STS-1", "secret-1", "token-1")
+		wantError(t, credentials(t, api.CredentialsConfig{RoleName: "other"}), "ecs_ram_role other: refresh Ecs sts token err, httpStatus: 404")
+		sessions.Store(false)
+		wantKey(t, credentials(t, ask), "STS-1", "secret-1", "token-1")
+		wantKey(t, credentials(t, api.CredentialsConfig{}), "STS-1", "secret-1", "token-1") // the end of the chain
+		roles.Store(false)
+		wantError(t, credentials(t, ask), "ecs_ram_role: get role name: GET URL 404")
+	})
 	t.Setenv("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
 	if _, err := ask.New(); err == nil || !strings.Contains(err.Error(), "ecs_ram_role: ") {
 		t.Errorf("got %v", err)
@@ -615,7 +636,7 @@ func TestInstanceRoleBehindProxy(t *testing.T) {
 		"HTTP_PROXY=http://proxy:3128 NO_PROXY=100.100.100.200": "false",
 	} {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestInstanceRoleBehindProxy$")
-		cmd.Env = append(strings.Fields(proxies), behindProxy+"="+refused)
+		cmd.Env = append(strings.Fields(proxies), behindProxy+"="+refused, "GORACE=atexit_sleep_ms=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("%s: %v\n%s", proxies, err, out)
 		}
@@ -654,13 +675,12 @@ func TestChain(t *testing.T) {
 	wantKey(t, credentials(t, api.CredentialsConfig{}), "LTAI-2", "two", "")
 	t.Setenv("ALIBABA_CLOUD_PROFILE", "nobody")
 
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	server := newMetadata(t, func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(w, `{"AccessKeyId":"LTAI-3","AccessKeySecret":"three","SecurityToken":"token","Expiration":%q}`,
 			time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
-	}))
-	defer server.Close()
+	})
 	t.Setenv("ALIBABA_CLOUD_CREDENTIALS_URI", server.URL)
-	wantKey(t, credentials(t, api.CredentialsConfig{}), "LTAI-3", "three", "token")
+	synctest.Test(t, func(t *testing.T) { wantKey(t, credentials(t, api.CredentialsConfig{}), "LTAI-3", "three", "token") })
 }
 
 // TestChainKeepsItsIdentity: the variables say who to be. That the metadata
@@ -671,16 +691,17 @@ func TestChainKeepsItsIdentity(t *testing.T) {
 		return http.StatusForbidden, `{"Code":"AuthenticationFail.OIDCToken.Expired","Message":"old","RequestId":"1"}`
 	})
 	asked := atomic.Bool{}
-	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Store(true) }))
-	defer server.Close()
+	server := newMetadata(t, func(http.ResponseWriter, *http.Request) { asked.Store(true) })
 	address, _ := url.Parse(server.URL)
 	defer metadata.Store(metadata.Swap(address))
 	t.Setenv("ALIBABA_CLOUD_ROLE_ARN", "acs:ram::1:role/watch")
 	t.Setenv("ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "acs:ram::1:oidc-provider/ack")
 	t.Setenv("ALIBABA_CLOUD_OIDC_TOKEN", "a.jwt.1")
 	t.Setenv("ALIBABA_CLOUD_STS_ENDPOINT", s.host())
-	wantError(t, credentials(t, api.CredentialsConfig{}),
-		"oidc_role_arn acs:ram::1:role/watch: AuthenticationFail.OIDCToken.Expired: old (RequestId 1)")
+	synctest.Test(t, func(t *testing.T) {
+		wantError(t, credentials(t, api.CredentialsConfig{}),
+			"oidc_role_arn acs:ram::1:role/watch: AuthenticationFail.OIDCToken.Expired: old (RequestId 1)")
+	})
 	if asked.Load() {
 		t.Error("the metadata service was asked")
 	}
@@ -753,13 +774,18 @@ func TestNoSecretIsTold(t *testing.T) {
 			if test.answer != nil {
 				test.config.STSEndpoint = newSTS(t, test.answer).host()
 			}
-			c := credentials(t, test.config)
-			_, err := c.Key(t.Context())
+			var c api.Credentials
+			var err, failure error
+			synctest.Test(t, func(t *testing.T) {
+				c = credentials(t, test.config)
+				_, err = c.Key(t.Context())
+				limiter := api.NewLimiter(api.DefaultRateLimits(), api.NewSourceLimit(100))
+				client, _ := api.NewClient(api.Options{Account: "a", Credentials: c, Limiter: limiter})
+				_, failure = client.Do(t.Context(), api.Raw{Action: "GetInstanceList", RegionID: "cn-hangzhou"})
+			})
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Fatalf("got  %v\nwant %s", err, test.want)
 			}
-			client, _ := api.NewClient(api.Options{Account: "a", Credentials: c, Limiter: api.NewLimiter(api.DefaultRateLimits(), api.NewSourceLimit(100))})
-			_, failure := client.Do(t.Context(), api.Raw{Action: "GetInstanceList", RegionID: "cn-hangzhou"})
 			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 				told := fmt.Sprintf(verb, []any{err, failure, c, test.config})
 				for _, s := range []string{"canary", fmt.Sprintf("%x", "canary")} {
@@ -787,9 +813,11 @@ func TestCredentialsPrintNoSecret(t *testing.T) {
 			AccessKeyID: "LTAI-1", AccessKeySecret: secret.New("secret-1"), RoleARN: "acs:ram::1:role/watch", STSEndpoint: s.host(),
 		}),
 	} {
-		if _, err := c.Key(t.Context()); err != nil {
-			t.Error(err)
-		}
+		synctest.Test(t, func(t *testing.T) {
+			if _, err := c.Key(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 			if got := fmt.Sprintf(verb, c); got != want {
 				t.Errorf("%s prints %s, want %s", verb, got, want)

@@ -40,25 +40,31 @@ func (s *seen) counts() (connections, requests int) {
 	return s.connections, len(s.requests)
 }
 
-// serve starts a server that answers with h, and counts.
-func serve(t *testing.T, secure bool, h http.HandlerFunc) (*httptest.Server, *seen) {
-	t.Helper()
-	s := &seen{}
-	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+// watch has a server answer with h, and counts.
+func (s *seen) watch(srv *http.Server, h http.HandlerFunc) {
+	srv.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_ = r.ParseForm()
 		s.mu.Lock()
 		s.requests = append(s.requests, r)
 		s.mu.Unlock()
 		h(w, r)
-	}))
-	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
-	srv.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+	})
+	srv.ErrorLog = log.New(io.Discard, "", 0)
+	srv.ConnState = func(_ net.Conn, state http.ConnState) {
 		if state == http.StateNew {
 			s.mu.Lock()
 			s.connections++
 			s.mu.Unlock()
 		}
 	}
+}
+
+// serve starts a server that answers with h, and counts.
+func serve(t *testing.T, secure bool, h http.HandlerFunc) (*httptest.Server, *seen) {
+	t.Helper()
+	s := &seen{}
+	srv := httptest.NewUnstartedServer(nil)
+	s.watch(srv.Config, h)
 	if secure {
 		srv.EnableHTTP2 = true
 		srv.StartTLS()
@@ -69,11 +75,13 @@ func serve(t *testing.T, secure bool, h http.HandlerFunc) (*httptest.Server, *se
 	return srv, s
 }
 
-// at returns a client of a server.
+// at returns a client of a server. Its calls end when they are answered: the
+// clock of the machine shall not end them.
 func at(t *testing.T, srv *httptest.Server, change func(*api.Options)) (*api.Client, *[]api.Attempt) {
 	t.Helper()
 	return client(t, srv.Client().Transport, func(o *api.Options) {
 		o.Endpoints = map[string]string{"cn-hangzhou": srv.URL}
+		o.Timeout = 24 * time.Hour
 		if change != nil {
 			change(o)
 		}
@@ -82,9 +90,9 @@ func at(t *testing.T, srv *httptest.Server, change func(*api.Options)) (*api.Cli
 
 func TestEveryMutationHasAConnectionOfItsOwn(t *testing.T) {
 	t.Parallel()
-	for _, secure := range []bool{false, true} {
-		srv, seen := serve(t, secure, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"RequestId":"r-1"}`) })
-		c, _ := at(t, srv, nil)
+	answer := func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"RequestId":"r-1"}`) }
+	judge := func(t *testing.T, c *api.Client, seen *seen) {
+		t.Helper()
 		for range 3 {
 			if _, err := api.Call(t.Context(), c, instances); err != nil {
 				t.Fatal(err)
@@ -99,8 +107,7 @@ func TestEveryMutationHasAConnectionOfItsOwn(t *testing.T) {
 				t.Fatalf("got %+v, %v", done, err)
 			}
 		}
-		connections, _ := seen.counts()
-		if connections != 4 {
+		if connections, _ := seen.counts(); connections != 4 {
 			t.Errorf("3 mutations made %d connections", connections-1)
 		}
 		for _, r := range seen.requests {
@@ -112,6 +119,25 @@ func TestEveryMutationHasAConnectionOfItsOwn(t *testing.T) {
 			}
 		}
 	}
+	secure, seenSecure := serve(t, true, answer)
+	c, _ := at(t, secure, nil)
+	judge(t, c, seenSecure)
+	// By the clock of the machine, a read in HTTP/1.1 makes another connection
+	// when the writer of the one before did not have its turn for 50 ms. The
+	// clock of a bubble stands while anything can run.
+	synctest.Test(t, func(t *testing.T) {
+		p, seen, plain := make(pipes), &seen{}, &http.Server{}
+		seen.watch(plain, answer)
+		served := make(chan error)
+		go func() { served <- plain.Serve(p) }()
+		c, _ := client(t, &http.Transport{DialContext: p.dial}, func(o *api.Options) {
+			o.Endpoints = map[string]string{"cn-hangzhou": "http://localhost"}
+		})
+		judge(t, c, seen)
+		c.CloseIdleConnections()
+		plain.Close()
+		<-served
+	})
 }
 
 // TestOutcomesOfBrokenConversations breaks the conversation with a server of
@@ -288,32 +314,41 @@ func TestWhatWasNotSentIsNotDone(t *testing.T) {
 		endpoint string
 		change   func(*api.Options)
 		attempts int
+		hangs    bool
 	}{
-		"refused":                           {"http://" + nobodyListens, nil, 3},
-		"a certificate that nobody signed":  {stranger.URL, nil, 1},
-		"no handshake in time":              {"https://" + deaf.Addr().String(), func(o *api.Options) { o.Timeout = 100 * time.Millisecond }, 1},
-		"credentials that cannot be had":    {"http://" + nobodyListens, func(o *api.Options) { o.Credentials = nobody{} }, 1},
-		"an endpoint of an impossible form": {"", nil, 1},
+		"refused":                           {"http://" + nobodyListens, nil, 3, false},
+		"a certificate that nobody signed":  {stranger.URL, nil, 1, false},
+		"no handshake in time":              {"https://" + deaf.Addr().String(), func(o *api.Options) { o.Timeout = 100 * time.Millisecond }, 1, true},
+		"credentials that cannot be had":    {"http://" + nobodyListens, func(o *api.Options) { o.Credentials = nobody{} }, 1, false},
+		"an endpoint of an impossible form": {"", nil, 1, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c, attempts := client(t, nil, func(o *api.Options) {
-				o.Endpoints = map[string]string{"cn-hangzhou": tc.endpoint}
+			call := func(t *testing.T) {
+				t.Helper()
+				c, attempts := client(t, nil, func(o *api.Options) {
+					o.Endpoints = map[string]string{"cn-hangzhou": tc.endpoint}
+					if tc.endpoint == "" {
+						o.Endpoints = nil
+					}
+					if tc.change != nil {
+						tc.change(o)
+					}
+				})
+				q := modify
 				if tc.endpoint == "" {
-					o.Endpoints = nil
+					q.RegionID = "not a region"
 				}
-				if tc.change != nil {
-					tc.change(o)
+				_, err := api.Call(t.Context(), c, q)
+				if o := api.OutcomeOf(err); o != api.OutcomeNotDone || len(*attempts) != tc.attempts {
+					t.Errorf("%v: outcome %s after %d attempts", err, o, len(*attempts))
 				}
-			})
-			q := modify
-			if tc.endpoint == "" {
-				q.RegionID = "not a region"
 			}
-			_, err := api.Call(t.Context(), c, q)
-			if o := api.OutcomeOf(err); o != api.OutcomeNotDone || len(*attempts) != tc.attempts {
-				t.Errorf("%v: outcome %s after %d attempts", err, o, len(*attempts))
+			if tc.hangs {
+				call(t) // the clock of a bubble would stand while the connection is silent
+				return
 			}
+			synctest.Test(t, call)
 		})
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"reflect"
@@ -19,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/short"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/sim"
 )
 
@@ -378,8 +380,7 @@ func (w *writer) reply() {
 func TestScannerAndGeneralDecoderAgreeOnRandomReplies(t *testing.T) {
 	t.Parallel()
 	for _, odd := range []bool{false, true} {
-		taken := 0
-		const replies = 4000
+		taken, replies := 0, short.Of(4000)
 		for seed := range uint64(replies) {
 			w := &writer{Rand: rand.New(rand.NewPCG(seed, 1)), odd: odd}
 			w.reply()
@@ -504,15 +505,19 @@ func TestMemoryOfDecodedPartitions(t *testing.T) {
 	const partitions = 3000
 	var progress api.ConsumerProgress
 	body := progressReply(partitions)
-	allocs := testing.AllocsPerRun(10, func() { api.ScanForTest(200, body, &progress) })
+	allocs := testing.AllocsPerRun(3, func() { api.ScanForTest(200, body, &progress) })
 	if allocs > partitions/20 {
 		t.Errorf("%v allocations for %d partitions", allocs, partitions)
 	}
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	api.ScanForTest(200, body, &progress)
-	runtime.ReadMemStats(&after)
-	if n := (after.TotalAlloc - before.TotalAlloc) / partitions; n > 200 { // 90; twice that with the race detector
+	least := uint64(math.MaxUint64) // what others allocate meanwhile is in some runs
+	for range 5 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		api.ScanForTest(200, body, &progress)
+		runtime.ReadMemStats(&after)
+		least = min(least, after.TotalAlloc-before.TotalAlloc)
+	}
+	if n := least / partitions; n > 200 { // 90; twice that with the race detector
 		t.Errorf("%d bytes allocated for a partition of 80", n)
 	}
 	texts := map[*byte]bool{}
@@ -530,7 +535,7 @@ func TestMemoryOfDecodedPartitions(t *testing.T) {
 	}
 	var status api.TopicStatus
 	body = statusReply(partitions)
-	if allocs := testing.AllocsPerRun(10, func() { api.ScanForTest(200, body, &status) }); allocs > partitions/20 {
+	if allocs := testing.AllocsPerRun(3, func() { api.ScanForTest(200, body, &status) }); allocs > partitions/20 {
 		t.Errorf("%v allocations for %d partitions", allocs, partitions)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -50,6 +51,8 @@ var ours = map[string][]string{
 	"internal/dashboards": {},
 	// Golden files, for tests.
 	"internal/golden": {},
+	// Lengths of tests, for tests.
+	"internal/short": {},
 }
 
 // theirs lists every direct dependency and where it is used, so that
@@ -195,10 +198,23 @@ func firstElement(imp string) string {
 	return first
 }
 
-// sources parses the imports of every Go file of this module; modules inside
-// it have rules of their own.
+// sources returns every Go file of this module. It parses their imports once
+// for all tests.
 func sources(t *testing.T) []source {
 	t.Helper()
+	all, err := parseSources()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) < 10 {
+		t.Fatalf("found only %d Go files", len(all))
+	}
+	return all
+}
+
+// parseSources leaves out modules inside this one, which have rules of their
+// own.
+var parseSources = sync.OnceValues(func() ([]source, error) {
 	root := filepath.Join("..", "..")
 	var all []source
 	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
@@ -234,14 +250,8 @@ func sources(t *testing.T) []source {
 		all = append(all, s)
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(all) < 10 {
-		t.Fatalf("found only %d Go files under %s", len(all), root)
-	}
-	return all
-}
+	return all, err
+})
 
 // skipDir skips what the go command skips, and modules of their own.
 func skipDir(root, dir, name string) error {

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/exposition"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/short"
 )
 
 // accept3 is what Prometheus 3.15 sends.
@@ -167,7 +168,7 @@ func canonical(line string) string {
 
 func TestPagesAreThoseOfClientGolang(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(40) {
+	for seed := range uint64(short.Of(40)) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
 			s := newSampler(seed)

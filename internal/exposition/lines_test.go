@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/exposition"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/short"
 )
 
 func TestAppendSample(t *testing.T) {
@@ -73,7 +74,7 @@ func FuzzValue(f *testing.F) {
 func TestIntegersAreShownAsByClientGolang(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(3, 4))
-	for range 20_000 {
+	for range short.Of(20_000) {
 		v := float64(int64(r.Uint64()) >> r.IntN(64))
 		if r.IntN(3) == 0 {
 			v *= 1000

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/exposition"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/short"
 )
 
 // families are those of most tests.
@@ -276,7 +277,7 @@ func randomLines(r *rand.Rand, k blockKey, n int) []byte {
 
 func TestRandomUpdatesShowWhatTheModelShows(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(3) {
+	for seed := range uint64(short.Of(3)) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
 			r := rand.New(rand.NewPCG(seed, 7))
@@ -331,8 +332,17 @@ func TestLeavesKeepTheirSize(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 1))
 	p := newPage(t, families[0])
-	for range 2000 {
-		k := blockKey{0, "i", fmt.Sprint("b", r.IntN(1500))}
+	const keys = 1500
+	key := func(n int) blockKey { return blockKey{0, "i", fmt.Sprint("b", n)} }
+	// What a short test does not come to set one by one, it sets at once: the
+	// page shall be as large.
+	p.Publish(func(u *exposition.Update) {
+		for n := range keys - short.Of(keys) {
+			u.Set(0, key(n).instance, key(n).bucket, randomLines(r, key(n), 60))
+		}
+	})
+	for range short.Of(2000) {
+		k := key(r.IntN(keys))
 		p.Publish(func(u *exposition.Update) {
 			if r.IntN(4) == 0 {
 				u.Set(0, k.instance, k.bucket, nil)

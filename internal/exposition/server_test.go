@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/exposition"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/short"
 )
 
 func newServer(t testing.TB, h http.Handler) *httptest.Server {
@@ -245,7 +246,7 @@ func TestScrapesSeeOneGeneration(t *testing.T) {
 	t.Parallel()
 	p := newPage(t, families...)
 	p.Publish(func(u *exposition.Update) { generation(u, 1) })
-	srv := httptest.NewUnstartedServer(handlerOf(p, exposition.Options{MaxInFlight: 25, WriteTimeout: time.Minute}))
+	srv := httptest.NewUnstartedServer(handlerOf(p, exposition.Options{MaxInFlight: 25}))
 	srv.Listener = narrow{srv.Listener}
 	srv.Start()
 	defer srv.Close()
@@ -308,10 +309,10 @@ func (c *clients) ask(coding string) (net.Conn, error) {
 	return conn, err
 }
 
-// read reads four whole pages, and asks again when it is refused.
+// read reads some whole pages, and asks again when it is refused.
 func (c *clients) read(n int) {
 	coding := []string{"gzip", "identity"}[n%2]
-	for pages := 0; pages < 4 && !c.t.Failed(); {
+	for pages := 0; pages < short.Of(4) && !c.t.Failed(); {
 		conn, err := c.ask(coding)
 		if err != nil {
 			c.t.Errorf("client %d: %v", n, err)

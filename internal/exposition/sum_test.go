@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/exposition"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/short"
 )
 
 func FuzzCRCOfNeighbours(f *testing.F) {
@@ -25,7 +26,7 @@ func FuzzCRCOfNeighbours(f *testing.F) {
 func TestCRCOfNeighbours(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 2))
-	for range 200 {
+	for range short.Of(200) {
 		text := make([]byte, r.IntN(1<<r.IntN(20)))
 		for i := range text {
 			text[i] = byte(r.Uint32())
