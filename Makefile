@@ -1,4 +1,5 @@
-# alikafka-exporter. `make test` is the whole test suite; `make help` lists the rest.
+# alikafka-exporter. `make test` tests in minutes with Go alone, `make check` tests
+# everything; `make help` lists the rest.
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -7,8 +8,15 @@ SHELL       := /bin/bash
 GO      ?= go
 BIN     := $(CURDIR)/.cache/bin
 PKG     := ./...
-# Modules of their own under test/: whole-program tests with tools of their own.
-TESTMODULES := $(patsubst %/go.mod,%,$(wildcard test/*/go.mod))
+# Modules of their own: tests of the whole program, with what they need.
+TESTMODULES := $(patsubst %/go.mod,%,$(wildcard test/go.mod test/*/go.mod))
+# What make test, make check and make nightly run: targets of this file. DONE
+# names those that are not to be run again.
+TEST    := vet unit
+CHECK   := $(TEST) whole alerts e2e pages conformance lint golden-check fuzz dist image-test bare
+NIGHTLY := $(filter-out whole,$(CHECK)) race chaos sim-freshness
+# The race detector needs cgo, and so a C compiler.
+RACE    := $(shell [[ $$($(GO) env CGO_ENABLED) == 1 ]] && command -v "$$($(GO) env CC | cut -d' ' -f1)" >/dev/null && echo -race)
 
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 REVISION ?= $(shell git rev-parse --quiet --verify HEAD || echo unknown)
@@ -21,12 +29,14 @@ LDFLAGS  := -s -w -X $(V).Version=$(VERSION) -X $(V).Revision=$(REVISION) -X $(V
 GOBUILD  := CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags '$(LDFLAGS)'
 
 PLATFORMS ?= linux/amd64 linux/arm64
-# Tests that play hours of simulated time.
-SIMULATED := Hour|Limit|ThePlanIs|Truth|Matrix|Histories|Killed
+# For tests of the built program and of what the tools build.
+INTEST    := GO=$(GO) EXPORTER=$(CURDIR)/bin/alikafka-exporter PATH=$(BIN):$$PATH
+BROWSER   := 'chromium|google-chrome' npm
 FUZZTIME  ?= 30s
 SEED      ?= 1
 HISTORIES ?= 20000
 COUNT     ?= 6
+SHAKES    ?= 10
 BASE      ?= HEAD~1
 SERIES    ?= 10000,100000,1000000
 PARTS     ?= reply,scrape,memory,readers,footprint
@@ -41,7 +51,7 @@ export npm_config_cache    ?= $(CURDIR)/.cache/npm
 export GOLANGCI_LINT_CACHE ?= $(CURDIR)/.cache/golangci-lint
 export npm_config_fetch_retries ?= 5
 
-.PHONY: help build test setup vet race unit simulated sim-freshness chaos e2e dashboards pages screenshots alerts conformance lint fmt fuzz bench bench-packages bench-exporter bench-diff golden demo tools dist image image-test clean
+.PHONY: help build test check nightly vet unit whole race times tests shake bare golden-check sim-freshness chaos e2e dashboards pages screenshots alerts conformance lint fmt fuzz bench bench-packages bench-exporter bench-diff golden demo tools dist image image-test clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -50,21 +60,40 @@ build: ## bin/alikafka-exporter, static
 	@mkdir -p bin
 	$(GOBUILD) -o bin/alikafka-exporter ./cmd/alikafka-exporter
 
-test: setup ## everything: vet, unit tests with the race detector, end to end with a real Prometheus
-	@test/run
+test: ## the tests of every package, long ones at a tenth, with the race detector where a C compiler is; needs Go alone
+	@test/run "make test" $(TEST)
 
-setup: ## what the tests need and the machine lacks (a C compiler for the race detector)
-	@test/setup
+check: ## everything: make test, every test at its whole length, alerts, end to end, pages, conformance, lint, fuzz, image
+	@test/run "make check" $(filter-out $(DONE),$(CHECK))
+
+nightly: ## what takes hours: make check, whole lengths with the race detector, 20,000 histories, a day of freshness, long fuzzing
+	@FUZZTIME=5m test/run "make nightly" $(filter-out $(DONE),$(NIGHTLY))
 
 vet:
 	$(GO) vet $(PKG)
-	@for m in $(TESTMODULES); do (cd $$m && $(GO) vet ./...); done
 
-unit race: setup ## unit tests with the race detector
-	$(GO) test -race -shuffle=on -count=1 -timeout=60m $(PKG)
+unit: ## tests of PKG, long ones at a tenth, with the race detector where a C compiler is
+	@[[ -n "$(RACE)" ]] || echo "LEFT OUT: the race detector, which needs a C compiler"
+	@GO=$(GO) test/gotest unit . $(RACE) -short -shuffle=on $(PKG)
 
-simulated: ## long stretches of simulated time, too slow for the race detector
-	$(GO) test -count=1 -timeout=60m -run '$(SIMULATED)' ./internal/admin/engine ./internal/collector ./internal/api
+whole: ## tests of PKG at their whole length, without the race detector
+	@GO=$(GO) test/gotest whole . -shuffle=on $(PKG)
+
+race: ## tests of PKG at their whole length, with the race detector: an hour
+	@test/setup 'gcc|clang'
+	@GO=$(GO) test/gotest race . -race -shuffle=on -timeout=6h $(PKG)
+
+times: ## what the tests cost when they last ran: processor seconds by package, the dearest tests; STAGES="unit whole"
+	@test/times $(or $(STAGES),unit)
+
+tests: ## lists every test, its package, and the commands that run it
+	@GO=$(GO) test/tests
+
+shake: ## tests of PKG, SHAKES=10 times with the race detector, in random order, beside a busy loop for each core
+	@GO=$(GO) test/shake $(SHAKES) $(PKG)
+
+bare: ## make test as a user without rights, without network, C compiler and home, the module cache being warm (as root)
+	@test/bare
 
 chaos: ## changes under crashes and faults: 20,000 random histories, killed processes for every action; its seed is printed
 	$(GO) test -count=1 -timeout=3h -v -run 'Matrix|Histories' ./internal/admin/engine -histories $(HISTORIES) -seed 0 | grep -v '^ *\(=== \|--- PASS\)'
@@ -74,29 +103,29 @@ sim-freshness: ## a simulated day of 1,000 groups: how soon incidents show, agai
 	$(GO) test -v -count=1 -timeout=60m -run 'TestFreshnessDay$$' ./internal/collector -freshness.day -freshness.seed=$(SEED)
 
 e2e: build ## the built binary, scraped by a real Prometheus
+	@test/setup curl
 	@tools/build.sh prometheus alertmanager
-	@for m in $(filter-out test/conformance test/alerts test/browser,$(TESTMODULES)); do echo "cd $$m && go test ./..."; \
-		(cd $$m && EXPORTER=$(CURDIR)/bin/alikafka-exporter PATH=$(BIN):$$PATH $(GO) test -count=1 -parallel=6 -timeout=60m ./...); done
+	@$(INTEST) test/gotest e2e test -parallel=6 ./e2e ./bench ./program
 
 dashboards: build ## every query of the Grafana dashboards on the demo, in a real Prometheus: what each returns
 	@tools/build.sh prometheus
-	cd test/e2e && EXPORTER=$(CURDIR)/bin/alikafka-exporter PATH=$(BIN):$$PATH $(GO) test -count=1 -timeout=60m -v -run '^TestDashboardsShowTheDemo$$' .
+	cd test && $(INTEST) $(GO) test -count=1 -timeout=60m -v -run '^TestDashboardsShowTheDemo$$' ./e2e
 
 pages: build ## the pages in a headless Chromium, with mouse and keyboard, judged by axe-core
-	@test/browser/setup
-	cd test/browser && EXPORTER=$(CURDIR)/bin/alikafka-exporter $(GO) test -count=1 -timeout=60m ./...
+	@test/setup $(BROWSER)
+	@$(INTEST) test/gotest pages test ./browser/...
 
 screenshots: build ## docs/images, taken of the demo
-	@test/browser/setup
-	cd test/browser && EXPORTER=$(CURDIR)/bin/alikafka-exporter $(GO) run ./screenshots -out $(CURDIR)/docs/images
+	@test/setup $(BROWSER)
+	cd test/browser && $(INTEST) $(GO) run ./screenshots -out $(CURDIR)/docs/images
 
 alerts: ## alert rules: promtool, unit tests, a mutant of every rule, runbook pages
 	@tools/build.sh prometheus
-	cd test/alerts && PATH=$(BIN):$$PATH $(GO) test -count=1 -timeout=60m ./...
+	@$(INTEST) test/gotest alerts test/alerts ./...
 
 conformance: ## official SDKs, Go and Node, drive the simulated cloud
-	@test/conformance/setup
-	cd test/conformance && $(GO) test -count=1 -timeout=60m -v ./...
+	@test/setup node npm
+	@$(INTEST) FORMAT=standard-verbose test/gotest conformance test/conformance ./...
 
 lint: ## golangci-lint, formatting included
 	@tools/build.sh golangci
@@ -126,7 +155,11 @@ bench-diff: ## compares the benchmarks with those of BASE (HEAD~1)
 
 golden: ## rewrites the golden files: look at `git diff` afterwards
 	@pkgs=$$(grep -rl --include='*_test.go' '/internal/golden"' cmd internal | xargs -r -n1 dirname | sort -u | sed 's|^|./|'); \
-	if [[ -n $$pkgs ]]; then $(GO) test -count=1 -skip '$(SIMULATED)' $$pkgs -update; else echo "no golden files"; fi
+	$(GO) test -short -count=1 $$pkgs -update
+
+golden-check: ## fails where `make golden` changes a file
+	@before=$$(git diff | sha256sum); $(MAKE) --no-print-directory golden; \
+	[[ $$(git diff | sha256sum) == "$$before" ]] || { git diff --stat; exit 1; }
 
 demo: ## the exporter on a simulated cloud
 	$(GO) run ./cmd/alikafka-exporter demo
