@@ -411,6 +411,7 @@ func TestAJournalThatCanBeWrittenAgainShowsByItself(t *testing.T) {
 				size, reads := len(l.disk.Read(segmentOne)), l.cloud.Calls(sim.Match{}).Calls
 				for range 20 {
 					time.Sleep(time.Minute)
+					synctest.Wait() // it is tried at this very moment
 					if writable() {
 						l.t.Fatal("said to be writable while nothing that large can be written")
 					}

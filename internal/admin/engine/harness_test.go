@@ -55,6 +55,13 @@ func world() *sim.World {
 	}}}}
 }
 
+// only leaves one instance in the world: where lists of instances are read again
+// and again, most of the time went into the others.
+func only(o *sim.Options, id string) {
+	main := &o.World.Accounts[0]
+	main.Instances = slices.DeleteFunc(main.Instances, func(in sim.Instance) bool { return in.ID != id })
+}
+
 // inventory is what a collector would know of the world, read a moment ago.
 type inventory struct {
 	mu     sync.Mutex

@@ -18,11 +18,12 @@ import (
 	"github.com/alikafka-exporter/alikafka-exporter/internal/admin/journal"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/admin/journal/journaltest"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/short"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/sim"
 )
 
 var (
-	histories = flag.Int("histories", 2000, "how many random histories to play")
+	histories = flag.Int("histories", 2000, "how many random histories to play; where it is not given, under -short a tenth")
 	seed      = flag.Uint64("seed", 1, "seed of the first of them; 0: by the clock, as make chaos has it")
 )
 
@@ -52,8 +53,8 @@ type event struct {
 func TestRandomHistories(t *testing.T) {
 	t.Parallel()
 	n, first := *histories, *seed
-	if raced || testing.Short() {
-		n = min(n, 60)
+	if !given("histories") {
+		n = short.Of(n)
 	}
 	if first == 0 {
 		first = uint64(time.Now().UnixNano()) % 1_000_000_000
@@ -77,20 +78,27 @@ func TestRandomHistories(t *testing.T) {
 	t.Cleanup(func() { t.Logf("%d runs, %d crashes, ends %v", sum.cells, sum.crashes, sum.ends) })
 }
 
-// TestRandomHistoriesBite: a transport that retries must be noticed.
+// given reports whether a flag was set: then its value holds under -short, too.
+func given(name string) (is bool) {
+	flag.Visit(func(f *flag.Flag) { is = is || f.Name == name })
+	return is
+}
+
+// TestRandomHistoriesBite: a transport that retries must be noticed in two of
+// the first 40 histories. More than the two are not played.
 func TestRandomHistoriesBite(t *testing.T) {
 	t.Parallel()
-	caught := 0
-	const n = 40
-	for s := range uint64(n) {
+	const most, enough = 40, 2
+	played, caught := 0, 0
+	for ; played < most && caught < enough; played++ {
 		synctest.Test(t, func(t *testing.T) {
-			if len(play(t, s+1, &tally{}, func(to http.RoundTripper) http.RoundTripper { return naive{to} })) > 0 {
+			if len(play(t, uint64(played)+1, &tally{}, func(to http.RoundTripper) http.RoundTripper { return naive{to} })) > 0 {
 				caught++
 			}
 		})
 	}
-	t.Logf("a naive retry is noticed in %d of %d histories", caught, n)
-	if caught < 2 {
+	t.Logf("a naive retry is noticed in %d of %d histories", caught, played)
+	if caught < enough {
 		t.Error("these histories prove nothing")
 	}
 }
@@ -136,6 +144,7 @@ func play(t *testing.T, seed uint64, sum *tally, wrap func(http.RoundTripper) ht
 
 // world prepares cloud and engine.
 func (h *history) world(l *lab, o *sim.Options) {
+	only(o, post)
 	in := &o.World.Accounts[0].Instances[0]
 	for i := range 3 {
 		in.Topics = append(in.Topics, sim.Topic{Name: fmt.Sprintf("orders%d", i), Partitions: 6})
