@@ -19,6 +19,7 @@ import (
 	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/exposition"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/golden"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/short"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/sim"
 )
 
@@ -129,7 +130,7 @@ func TestTheKafkaExporterPageSaysWhatOursSays(t *testing.T) {
 		defer background(t, e)()
 		for range 6 {
 			event := disturb(t, cloud, random)
-			<-time.After(sweep * time.Duration(20+random.IntN(60)))
+			<-time.After(sweep * time.Duration(short.Of(20+random.IntN(60))))
 			<-time.After(time.Nanosecond)
 			synctest.Wait()
 			for _, i := range e.Snapshot().Instances {
@@ -189,10 +190,10 @@ func TestInstancesAreDiscovered(t *testing.T) {
 		golden.File(t, "testdata/discovered.json", string(text)+"\n")
 		// What cannot be listed any more stays a target, in an unknown state.
 		cloud.SetFault(sim.Match{Action: "GetInstanceList"}, sim.Fault{Kind: sim.Refuse, Code: "ONS_SYSTEM_ERROR"})
-		<-time.After(time.Hour)
+		<-time.After(20 * time.Minute) // the TTL of the list is a quarter of an hour
 		found := e.Discover()
 		if len(found) != 2 || found[0]["__meta_alikafka_status"] != "unknown" || found[0]["__meta_alikafka_instance_name"] != "payments" {
-			t.Errorf("an hour after the last list: %v", found)
+			t.Errorf("20 minutes after the last list: %v", found)
 		}
 	})
 }

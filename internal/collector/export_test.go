@@ -76,6 +76,37 @@ func (c *Collector) SetJudgeForTest(j JudgeForTest) {
 	}
 }
 
+// EachGroupForTest calls f for every group that is known, in no order and with
+// its account locked. A Snapshot would make lists in order and a plan besides,
+// which is most of the work of a test that looks often.
+func (c *Collector) EachGroupForTest(f func(instance string, g *ConsumerGroup)) {
+	for _, a := range c.accounts {
+		a.mu.Lock()
+		for _, r := range a.regions {
+			for id, i := range r.instances {
+				for _, g := range i.groups {
+					f(id, g.view)
+				}
+			}
+		}
+		a.mu.Unlock()
+	}
+}
+
+// PolledForTest returns when a group was read last.
+func (c *Collector) PolledForTest(instance, name string) (at time.Time, known bool) {
+	for _, a := range c.accounts {
+		a.mu.Lock()
+		if i := a.named(instance); i != nil {
+			if g := i.groups[name]; g != nil {
+				at, known = g.view.Progress.At, true
+			}
+		}
+		a.mu.Unlock()
+	}
+	return at, known
+}
+
 // RuleName is the rule that gave a group its status.
 func RuleName(g *GroupProgress) string { return ruleNames[g.rule].name }
 

@@ -326,6 +326,8 @@ func TestFreshnessDay(t *testing.T) {
 // groups and of the rate shows the difference, if not to the second.
 func TestFreshnessForAnHour(t *testing.T) {
 	t.Parallel()
-	long(t)
+	if testing.Short() {
+		t.Skip("a tenth of the groups is two that are active: of their incidents there is no median to compare")
+	}
 	checkFreshness(t, compareSchedules(t, 1, 4, 3, 90*time.Minute, 0.6), 2.5, 2, 1.1)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/api"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/short"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/sim"
 )
 
@@ -35,7 +36,7 @@ func full(partitions int) *collector.History {
 
 func TestASampleTakesAFewBytes(t *testing.T) {
 	t.Parallel()
-	for _, partitions := range []int{1, 3, 12, 48, 360} {
+	for _, partitions := range []int{1, 3, 12, 48, short.Of(360)} {
 		h := full(partitions)
 		each := float64(h.Bytes()) / float64(h.Rows()*partitions)
 		t.Logf("%d partitions: %d samples of each, %.1f bytes a sample", partitions, h.Rows(), each)

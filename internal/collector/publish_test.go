@@ -19,6 +19,7 @@ import (
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/exposition"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/short"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/sim"
 )
 
@@ -89,7 +90,8 @@ func TestThePageSaysWhatClientGolangSays(t *testing.T) {
 				random := rand.New(rand.NewPCG(seed, 0))
 				world := sim.Generate(sim.GenerateOptions{
 					Regions:   []string{"cn-hangzhou", "cn-shanghai"},
-					Instances: 1 + random.IntN(3), TopicsPerInstance: 5 + random.IntN(30), GroupsPerInstance: 5 + random.IntN(20), PartitionsPerTopic: 1 + random.IntN(6), TopicsPerGroup: 1 + random.IntN(3),
+					Instances: 1 + random.IntN(3), TopicsPerInstance: 5 + random.IntN(short.Of(30)), GroupsPerInstance: 5 + random.IntN(short.Of(20)),
+					PartitionsPerTopic: 1 + random.IntN(6), TopicsPerGroup: 1 + random.IntN(3),
 				}, seed)
 				cloud := newCloud(t, sim.Options{Seed: seed, World: &world, Latency: 20 * time.Millisecond})
 				s := defaults()
@@ -101,7 +103,7 @@ func TestThePageSaysWhatClientGolangSays(t *testing.T) {
 				defer func() { stop() }() //nolint:gocritic // stop changes with the reload
 				for step := range 8 {
 					event := disturb(t, cloud, random)
-					<-time.After(time.Duration(random.IntN(400)) * time.Second)
+					<-time.After(short.Of(time.Duration(random.IntN(400)) * time.Second))
 					// Just after a sweep, so that what has outlived its TTL is gone.
 					<-time.After(sweep - time.Since(started)%sweep + time.Nanosecond)
 					synctest.Wait()

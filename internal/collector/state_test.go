@@ -18,6 +18,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/alikafka-exporter/alikafka-exporter/internal/collector"
+	"github.com/alikafka-exporter/alikafka-exporter/internal/short"
 	"github.com/alikafka-exporter/alikafka-exporter/internal/sim"
 )
 
@@ -215,16 +216,22 @@ func TestADamagedStateFileIsSetAside(t *testing.T) {
 	})
 }
 
-// TestACrashWhileSavingLosesAtMostOneInterval ends saving after every byte and
-// between all of its steps.
+// TestACrashWhileSavingLosesAtMostOneInterval ends saving after every byte,
+// under -short after every tenth, and between all of its steps.
 func TestACrashWhileSavingLosesAtMostOneInterval(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		e, old := saved(t, dir)
 		<-time.After(time.Minute)
-		budget, crashes := 0, 0
-		for ; ; budget++ {
+		var whole bytes.Buffer // what is saved from now on
+		check(t, e.WriteStateForTest(&whole))
+		every := 10 / short.Of(10)
+		crashes := 0
+		for budget := 0; ; budget++ {
+			if budget > 0 && budget+every < whole.Len() { // within the bytes
+				budget += every - 1
+			}
 			err := e.SaveUntilCrash(dir, budget)
 			b, readErr := os.ReadFile(filepath.Join(dir, "state"))
 			check(t, readErr)
@@ -237,7 +244,7 @@ func TestACrashWhileSavingLosesAtMostOneInterval(t *testing.T) {
 			if !errors.Is(err, collector.ErrCrash) {
 				t.Fatal(err)
 			}
-			if crashes++; !bytes.Equal(b, old) && budget < len(old) {
+			if crashes++; !bytes.Equal(b, old) && budget < whole.Len() {
 				t.Fatalf("after %d bytes the old state is gone", budget)
 			}
 		}
@@ -246,8 +253,8 @@ func TestACrashWhileSavingLosesAtMostOneInterval(t *testing.T) {
 			t.Errorf("in the end: %v, %v", s, err)
 		}
 		t.Logf("%d crashes", crashes)
-		if crashes < len(old) {
-			t.Errorf("only %d crashes for %d bytes", crashes, len(old))
+		if crashes < whole.Len()/every {
+			t.Errorf("only %d crashes for %d bytes", crashes, whole.Len())
 		}
 	})
 }

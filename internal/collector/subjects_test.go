@@ -57,7 +57,7 @@ func TestPagesSayWhatTheMetricsSay(t *testing.T) {
 func TestCallsAreSummedUpByAction(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := defaults("cn-hangzhou")
+		s := callsOnly(t, 0.7)
 		s.limits.Actions = map[string]float64{"GetConsumerProgress": 40} // more than the cloud lets through
 		e := start(t, s, newCloud(t, sim.Options{}))
 		e.run(t, 2*time.Minute)
