@@ -8,7 +8,8 @@ import (
 )
 
 // requirement is a line of a go.mod that names a module and its version.
-var requirement = regexp.MustCompile(`(?m)^(?:require|\s)\s*(\S+\.\S+/\S+|\S+\.\S+) (v\S+)`)
+// It takes the version of Go for one, too.
+var requirement = regexp.MustCompile(`(?m)^(?:require\s+|\s+|)(\S+\.\S+/\S+|\S+\.\S+|go) (v?\d\S+)`)
 
 // TestModulesOfTestsHaveTheVersionsOfTheRoot holds every module below test/ to
 // the versions that the program is built from: a test of another version says
