@@ -45,7 +45,7 @@ func TestModulesOfTestsHaveTheVersionsOfTheRoot(t *testing.T) {
 // requirements returns the versions of a go.mod by module.
 func requirements(t *testing.T, file string) map[string]string {
 	t.Helper()
-	text, err := os.ReadFile(file) //nolint:gosec // a file of the repository
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}

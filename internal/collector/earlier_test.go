@@ -27,7 +27,7 @@ func TestTheStateOfEarlierVersionsIsRead(t *testing.T) {
 		t.Run(filepath.Base(filepath.Dir(file))+"/"+story, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			state, err := os.ReadFile(file) //nolint:gosec // ours
+			state, err := os.ReadFile(file)
 			if err == nil {
 				err = os.WriteFile(filepath.Join(dir, "state"), state, 0o600)
 			}
