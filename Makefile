@@ -15,7 +15,8 @@ TEST    := vet unit
 REST    := whole alerts e2e pages conformance lint fuzz dist image-test bare golden-check
 NIGHTLY := $(TEST) $(filter-out whole,$(REST)) race chaos sim-freshness
 # What make check needs besides Go.
-NEEDS   := 'gcc|clang' curl 'chromium|google-chrome|chromium-browser' node npm python3 buildah ip
+BROWSER := 'chromium|google-chrome|chromium-browser' npm
+NEEDS   := 'gcc|clang' curl $(BROWSER) node python3 buildah ip
 # -race if there is a C compiler for it.
 RACE     = $(shell $(GO) build -race runtime/cgo 2>/dev/null && echo -race)
 # Tests of changes under crashes and faults.
@@ -35,7 +36,6 @@ GOBUILD  := CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags '$(LDFL
 PLATFORMS ?= linux/amd64 linux/arm64
 # For tests of the built program and of what the tools build.
 INTEST    := EXPORTER=$(CURDIR)/bin/alikafka-exporter PATH=$(BIN):$$PATH
-BROWSER   := 'chromium|google-chrome|chromium-browser' npm
 FUZZTIME  ?= 30s
 SEED      ?= 1
 HISTORIES ?= 20000
@@ -146,7 +146,7 @@ fmt: ## formats the code
 	$(BIN)/golangci-lint fmt
 
 fuzz: ## every fuzz target for FUZZTIME (30s)
-	@GO=$(GO) FUZZTIME=$(FUZZTIME) test/fuzz
+	@FUZZTIME=$(FUZZTIME) test/fuzz
 
 bench: bench-packages bench-exporter ## both of the following
 
@@ -160,7 +160,7 @@ bench-exporter: build ## the program against its references at SERIES (10000,100
 
 bench-diff: ## compares the benchmarks with those of BASE (HEAD~1)
 	@tools/build.sh benchstat
-	@GO=$(GO) BENCH='$(or $(BENCH),.)' COUNT=$(COUNT) BASE=$(BASE) test/bench-diff
+	@BENCH='$(or $(BENCH),.)' COUNT=$(COUNT) BASE=$(BASE) test/bench-diff
 
 golden: ## rewrites the golden files: look at `git diff` afterwards
 	@pkgs=$$(grep -rl --include='*_test.go' '/internal/golden"' cmd internal | xargs -r -n1 dirname | sort -u | sed 's|^|./|'); \
